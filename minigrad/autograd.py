@@ -1,0 +1,268 @@
+"""Reverse-mode differentiation: the chain rule, walked from outputs to inputs.
+
+Every gradient, of any order, comes out of ``_propagate``. Handed raw arrays it computes numbers; handed Tensors, the
+VJPs record themselves, and the gradients can be differentiated again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+from .backend import Array, is_array, xp
+from .ops.elementwise import astype
+from .primitive import Node, grad_mode, vjp_of
+from .tensor import Tensor
+
+# ---------------------------------------------------------------- the walk
+
+
+def _ancestors(outputs: Sequence[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
+    """All that gradients can flow to from outputs: the results of ops, newest first, and everything together."""
+    found, results = set(outputs), []
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        if node.op is None:
+            continue
+        results.append(node)
+        for parent in node.args:
+            if isinstance(parent, Node) and parent.tracked and parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    results.sort(key=attrgetter("serial"), reverse=True)
+    return results, found
+
+
+def _on_a_path_to(inputs: Collection[Tensor], newest_first: list[Tensor]) -> set[Tensor]:
+    """Those of the nodes that depend on inputs, and the inputs."""
+    reached = set(inputs)
+    for node in reversed(newest_first):
+        if any(isinstance(parent, Node) and parent in reached for parent in node.args):
+            reached.add(node)
+    return reached
+
+
+def _propagate(
+    grads: dict[Tensor, Any], newest_first: list[Tensor], wanted: set[Tensor], kept: Collection[Tensor], record: bool
+) -> None:
+    """Sends the gradients of outputs back to the nodes that are wanted.
+
+    grads maps nodes to gradients and changes in place: raw arrays, or Tensors where record is set. At the end it holds
+    the gradients of leaves and of the nodes in kept.
+    """
+    for node in newest_first:
+        if node not in grads:
+            continue
+        g = grads[node] if node in kept else grads.pop(node)
+        _refuse_stale(node)
+        op, options = node.op, node.options
+        out, args = (node, node.args) if record else (node.value, node.saved)
+        for i, parent in enumerate(node.args):
+            if not (isinstance(parent, Node) and parent in wanted):
+                continue
+            vjp = vjp_of(op, i)
+            if vjp is None:
+                continue
+            grad = vjp(g, out, *args, **options)
+            if grad.shape != parent.value.shape or grad.dtype != parent.value.dtype:
+                grad = _fit(grad, parent, op, i)
+            # Not `+=`: a rule may hand the same array to two parents.
+            grads[parent] = grads[parent] + grad if parent in grads else grad
+
+
+def _refuse_stale(node: Tensor) -> None:
+    """A rule reads the values its op was given; if one was replaced since, its result would be of no use."""
+    for i, (parent, value) in enumerate(zip(node.args, node.saved, strict=True)):
+        if isinstance(parent, Node) and parent.value is not value:
+            raise RuntimeError(
+                f"{node.op.__name__}: argument {i}, of shape {value.shape}, was given other data after the op used it; "
+                "compute the result again before going backward, or go backward before changing the data"
+            )
+
+
+def _fit(grad: Any, parent: Tensor, op: Any, i: int) -> Any:
+    """The gradient with the shape and the type of the argument that it is for: the adjoint of broadcasting."""
+    shape = parent.value.shape
+    extra = len(grad.shape) - len(shape)
+    stretched = [k for k, n in enumerate(shape) if n == 1 and extra >= 0 and grad.shape[k + extra] != 1]
+    if extra < 0 or any(grad.shape[k + extra] != n for k, n in enumerate(shape) if k not in stretched):
+        raise ValueError(
+            f"{op.__name__}: the VJP of argument {i} returned shape {tuple(grad.shape)}, the argument has {shape}"
+        )
+    if grad.shape != shape:
+        axes = (*range(extra), *(k + extra for k in stretched))
+        grad = grad.sum(axis=axes, keepdims=True).reshape(shape)
+    return grad if grad.dtype == parent.value.dtype else astype(grad, dtype=parent.value.dtype)
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def _seed(y: Tensor, gradient: Any, what: str) -> Any:
+    """The gradient to start from at output y: the one given, or 1 for a single element. A Tensor stays one."""
+    if gradient is None:
+        if y.size != 1:
+            raise ValueError(
+                f"{what}: an output of shape {y.shape} needs a gradient of that shape; "
+                "or take the gradient of a single number, such as .sum() or .mean()"
+            )
+        return xp.ones_like(y.value)
+    if not isinstance(gradient, Node):
+        gradient = xp.asarray(gradient) if not is_array(gradient) else gradient
+    if gradient.shape != y.shape:
+        raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
+    return gradient if gradient.dtype == y.dtype else astype(gradient, dtype=y.dtype)
+
+
+def backward(y: Tensor, gradient: Array | None = None) -> None:
+    """Adds the gradient of y to the ``.grad`` of every leaf behind it; see ``Tensor.backward``."""
+    if not y.tracked:
+        raise RuntimeError("backward: the tensor does not require gradients, and nothing it was made of does")
+    seed = _seed(y, gradient, "backward")
+    grads = {y: _as_raw(seed)}
+    given_out = {id(grads[y])}
+    newest_first, found = _ancestors([y])
+    _propagate(grads, newest_first, found, (), record=False)
+    for leaf, g in grads.items():
+        leaf.grad = _own(g, given_out) if leaf.grad is None else leaf.grad + g
+
+
+def _own(g: Any, given_out: set[int]) -> Array:
+    """g as an array that nobody else holds, so that a user may write into it."""
+    g = xp.asarray(g)
+    if g.base is not None or id(g) in given_out:
+        g = g.copy()
+    given_out.add(id(g))
+    return g
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Array | Sequence[Array | None] | None = None,
+    create_graph: bool = False,
+    *,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of sum(grad_outputs * outputs) with respect to each input; ``.grad`` is left alone.
+
+    With create_graph they can be differentiated again. Only the derivatives on a path to the inputs are computed.
+    materialize_grads returns zeros for an input that the outputs do not depend on.
+
+    Raises:
+        ValueError: when an output has several elements and no gradient in grad_outputs, or shapes do not match.
+        RuntimeError: when an input has no part in the outputs, or a value was replaced since it was used.
+    """
+    outputs = [outputs] if isinstance(outputs, Node) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Node) else list(inputs)
+    given = [None] * len(outputs) if grad_outputs is None else grad_outputs
+    given = list(given) if isinstance(given, list | tuple) else [given]
+    if len(given) != len(outputs):
+        raise ValueError(f"grad: {len(outputs)} outputs need as many grad_outputs, got {len(given)}")
+    grads = _gradients(
+        outputs, inputs, [_seed(y, g, "grad") for y, g in zip(outputs, given, strict=True)], create_graph
+    )
+    if not create_graph:
+        given_out = {id(_as_raw(g)) for g in given}
+        grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
+    return tuple(_result(grads, x, i, materialize_grads) for i, x in enumerate(inputs))
+
+
+def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record: bool) -> dict[Tensor, Any]:
+    newest_first, _ = _ancestors([y for y in outputs if y.tracked])
+    wanted = _on_a_path_to([x for x in inputs if x.tracked], newest_first)
+    grads: dict[Tensor, Any] = {}
+    with enable_grad() if record else contextlib.nullcontext():
+        for y, g in zip(outputs, seeds, strict=True):
+            if y in wanted:
+                g = _as_tensor(g) if record else _as_raw(g)
+                grads[y] = grads[y] + g if y in grads else g
+        _propagate(grads, newest_first, wanted, set(inputs), record)
+    return grads
+
+
+def _as_tensor(g: Any) -> Tensor:
+    return g if isinstance(g, Node) else Tensor(g)
+
+
+def _as_raw(g: Any) -> Array:
+    return g.value if isinstance(g, Node) else g
+
+
+def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tensor:
+    if x in grads:
+        return grads[x]
+    if zeros:
+        return Tensor(xp.zeros_like(x.value))
+    why = "does not require gradients" if not x.tracked else "has no part in the outputs"
+    raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}; materialize_grads=True returns zeros for it")
+
+
+# ---------------------------------------------------------------- switching recording off and on
+
+
+class _Recording(contextlib.ContextDecorator):
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(grad_mode.enabled)
+        grad_mode.enabled = self.enabled
+
+    def __exit__(self, *exception: object) -> None:
+        grad_mode.enabled = self._before.pop()
+
+
+class no_grad(_Recording):  # noqa: N801, PyTorch's name
+    """Within this context, or the function it decorates, ops are not recorded."""
+
+    enabled = False
+
+
+class enable_grad(_Recording):  # noqa: N801, PyTorch's name
+    """Within this context ops are recorded again, inside ``no_grad``."""
+
+    enabled = True
+
+
+# ---------------------------------------------------------------- matrices of derivatives
+
+
+def _leaf(x: Array | Tensor) -> Tensor:
+    return Tensor(_as_raw(x) if isinstance(x, Node) else x, requires_grad=True)
+
+
+def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
+    """The gradient of each element of y with respect to x."""
+    for i in range(y.size):
+        unit = xp.zeros(y.size, dtype=y.dtype)
+        unit[i] = 1.0
+        yield grad(y, x, unit.reshape(y.shape), materialize_grads=True)[0].value
+
+
+def jacobian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
+    """All first derivatives of f at x; the shape is that of f(x) followed by that of x."""
+    x = _leaf(x)
+    with enable_grad():
+        y = f(x)
+    rows = list(_derivative_rows(y, x))
+    return Tensor(xp.stack(rows).reshape(y.shape + x.shape) if rows else xp.zeros(y.shape + x.shape, x.dtype))
+
+
+def _gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with enable_grad():
+        return grad(f(x), x, create_graph=True, materialize_grads=True)[0]
+
+
+def hessian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
+    """All second derivatives at x of f, whose result is a single number; the shape is that of x twice."""
+    return jacobian(lambda x: _gradient_of(f, x), x)
+
+
+def hvp(f: Callable[[Tensor], Tensor], x: Array | Tensor, v: Array | Tensor) -> Tensor:
+    """The Hessian of f at x times v, of the shape of x, at the cost of two gradients and without the Hessian."""
+    x = _leaf(x)
+    return grad(_gradient_of(f, x), x, v, materialize_grads=True)[0]

@@ -1,0 +1,212 @@
+"""Stateless layers and losses.
+
+A loss takes ``reduction``: "mean" over all elements, "sum", or "none" for one number for each element. Losses are in
+nats. Input and target must have the same shape: a column beside a row would broadcast to a matrix, silently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..backend import Array, xp
+from ..ops.elementwise import elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
+from ..ops.linalg import linear
+from ..ops.reduction import log_softmax, softmax
+from ..ops.shaping import pad
+from ..primitive import primitive
+from ..tensor import Tensor
+from .init import Rng, generator
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "l1_loss",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "pad",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "tanh",
+]
+
+# ---------------------------------------------------------------- losses: the shape they share
+
+
+def _weight(reduction: str, count: int) -> float:
+    """What each element's loss is multiplied by."""
+    return 1.0 / count if reduction == "mean" and count else math.nan if reduction == "mean" else 1.0
+
+
+def _reduced(values: Array, reduction: str) -> Array:
+    return values if reduction == "none" else values.sum() * _weight(reduction, values.size)
+
+
+def _check(name: str, input: Array, target: Array, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction '{reduction}' is not one of mean, sum, none")
+    if input.shape != target.shape:
+        raise ValueError(f"{name}: input {input.shape} and target {target.shape} must have the same shape")
+
+
+def _elementwise_loss(
+    loss: Callable[..., Array], by_input: Callable[..., Array], by_target: Callable[..., Array]
+) -> Any:
+    """An op that reduces loss(input, target), from its derivatives by the one and by the other."""
+
+    def forward(input, target, *, reduction):
+        return _reduced(loss(input, target), reduction)
+
+    forward.__name__ = loss.__name__
+    op = primitive(forward)
+    op.defvjps(
+        lambda g, out, x, t, *, reduction: g * _weight(reduction, x.size) * by_input(x, t),
+        lambda g, out, x, t, *, reduction: g * _weight(reduction, x.size) * by_target(x, t),
+    )
+    return op
+
+
+# ---------------------------------------------------------------- losses
+
+
+def _squared_difference(x, t):
+    return (x - t) ** 2
+
+
+def _absolute_difference(x, t):
+    return xp.abs(x - t)
+
+
+#: Logarithms of probabilities go no lower, as in PyTorch, so that a sure and wrong answer has a finite loss.
+_LOWEST_LOG = -100.0
+_SMALLEST = math.exp(_LOWEST_LOG)
+
+
+def _bernoulli(p, t):
+    with xp.errstate(divide="ignore"):
+        return -(t * xp.maximum(xp.log(p), _LOWEST_LOG) + (1.0 - t) * xp.maximum(xp.log1p(-p), _LOWEST_LOG))
+
+
+def _bernoulli_with_logits(x, t):
+    return xp.maximum(x, 0.0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+_mse = _elementwise_loss(_squared_difference, lambda x, t: 2.0 * (x - t), lambda x, t: 2.0 * (t - x))
+_l1 = _elementwise_loss(_absolute_difference, lambda x, t: sign(x - t), lambda x, t: sign(t - x))
+_bce = _elementwise_loss(
+    _bernoulli,
+    lambda p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
+    lambda p, t: log(maximum(1.0 - p, _SMALLEST)) - log(maximum(p, _SMALLEST)),
+)
+_bce_with_logits = _elementwise_loss(_bernoulli_with_logits, lambda x, t: sigmoid(x) - t, lambda x, t: -x)
+
+
+def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Tensor:
+    """The squared difference, (input - target) ** 2: its mean, its sum, or each one."""
+    _check("mse_loss", input, target, reduction)
+    return _mse(input, target, reduction=reduction)
+
+
+def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Tensor:
+    """The absolute difference, abs(input - target); its derivative is 0 where they are equal."""
+    _check("l1_loss", input, target, reduction)
+    return _l1(input, target, reduction=reduction)
+
+
+def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) in nats, for probabilities p = input; the logarithms go down to -100.
+
+    Raises:
+        ValueError: when shapes differ, or input is not within [0, 1].
+    """
+    _check("binary_cross_entropy", input, target, reduction)
+    values = input.value if isinstance(input, Tensor) else input
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"binary_cross_entropy: input must be probabilities, got values from {values.min()} to {values.max()}; "
+            "use binary_cross_entropy_with_logits, or apply sigmoid first"
+        )
+    return _bce(input, target, reduction=reduction)
+
+
+def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str = "mean") -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) in nats with p = sigmoid(input), computed without overflow for any input."""
+    _check("binary_cross_entropy_with_logits", input, target, reduction)
+    return _bce_with_logits(input, target, reduction=reduction)
+
+
+@primitive
+def _cross_entropy(x: Array, t: Array, *, axis: int, reduction: str) -> Array:
+    log_p = log_softmax(x, axis)
+    return _reduced(-xp.where(t == 0, 0.0, t * log_p).sum(axis=axis), reduction)
+
+
+def _for_each_class(g, x, axis, reduction):
+    """The gradient of the reduced loss, for each row of classes."""
+    if reduction == "none":
+        return g.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    return g * _weight(reduction, math.prod(x.shape) // x.shape[axis])
+
+
+_cross_entropy.defvjps(
+    lambda g, out, x, t, *, axis, reduction: (
+        _for_each_class(g, x, axis, reduction) * (softmax(x, axis) * t.sum(axis=axis, keepdims=True) - t)
+    ),
+    lambda g, out, x, t, *, axis, reduction: -_for_each_class(g, x, axis, reduction) * log_softmax(x, axis),
+)
+
+
+def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tensor:
+    """-log softmax(input)[target] in nats, without overflow for any input.
+
+    Shapes: input (N, C), (N, C, d1, ...) or (C,), of logits; target the same without C, of class numbers, or the same
+    with C, of probabilities. The mean is over everything but C.
+
+    Raises:
+        ValueError: when shapes do not fit.
+        IndexError: when a class number is not from 0 to C - 1.
+    """
+    axis = 0 if input.ndim == 1 else 1
+    target = target.value if isinstance(target, Tensor) and not target.requires_grad else target
+    if target.dtype.kind in "iu":
+        target = _one_hot(target, input, axis)
+    _check("cross_entropy", input, target, reduction)
+    return _cross_entropy(input, target, axis=axis, reduction=reduction)
+
+
+def _one_hot(classes: Array, input: Array, axis: int) -> Array:
+    count = input.shape[axis]
+    if classes.shape != input.shape[:axis] + input.shape[axis + 1 :]:
+        raise ValueError(f"cross_entropy: input {input.shape} and class numbers {classes.shape} do not fit")
+    if classes.size and not (classes.min() >= 0 and classes.max() < count):
+        raise IndexError(
+            f"cross_entropy: class numbers go from 0 to {count - 1}, got {classes.min()} to {classes.max()}"
+        )
+    numbers = xp.arange(count).reshape((count,) + (1,) * (input.ndim - axis - 1))
+    return (xp.expand_dims(classes, axis) == numbers).astype(input.dtype)
+
+
+# ---------------------------------------------------------------- layers
+
+
+def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Tensor:
+    """Each element 0 with probability p, else divided by 1 - p; in use, or with p = 0, x as it is.
+
+    Raises:
+        ValueError: when p is not within [0, 1].
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout: p must be within [0, 1], got {p}")
+    if not training or p == 0.0:
+        return x
+    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    kept = generator(rng).random(x.shape) >= p
+    return x * (kept * scale).astype(x.dtype)

@@ -1,0 +1,209 @@
+"""Module: parameters, buffers and other modules, held as plain attributes and found by walking over them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..backend import Array, xp
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Array | Tensor, requires_grad: bool = True):
+        super().__init__(data.value if isinstance(data, Tensor) else data, requires_grad)
+
+
+class Module:
+    """The base of everything with parameters. A subclass sets attributes in ``__init__`` and defines ``forward``.
+
+    A Parameter as an attribute is a parameter, a Module (or a list of them) is a child, an array registered with
+    ``register_buffer`` is state that is saved but not learned. Names are PyTorch's: ``hidden.0.weight``.
+    """
+
+    def __init__(self) -> None:
+        self.training = True
+        self._buffer_names: list[str] = []
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """What the module computes; a subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self.forward(*args, **kwargs)
+
+    # ---------------------------------------------------------------- what is inside
+
+    def _attributes(self) -> Mapping[str, Any]:
+        if "training" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} must call super().__init__() first")
+        return self.__dict__
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside, by name."""
+        for name, value in self._attributes().items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, item in enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{i}", item
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, each with its name seen from here."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it."""
+        return (module for _, module in self.named_modules())
+
+    def _named_tensors(self) -> Iterator[tuple[str, Module, str]]:
+        """Every parameter and buffer: its full name, the module that has it, its name there."""
+        for prefix, module in self.named_modules():
+            parameters = [n for n, value in module._attributes().items() if isinstance(value, Parameter)]
+            for name in parameters + module._buffer_names:
+                yield f"{prefix}.{name}" if prefix else name, module, name
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its name; one that is used twice is given once, as PyTorch does."""
+        seen: set[Parameter] = set()
+        for full_name, module, name in self._named_tensors():
+            value = getattr(module, name)
+            if isinstance(value, Parameter) and value not in seen:
+                seen.add(value)
+                yield full_name, value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter, once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def register_buffer(self, name: str, array: Array) -> None:
+        """Makes an array an attribute that is saved with the module and not learned."""
+        self._buffer_names.append(name)
+        setattr(self, name, array)
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        """Every buffer with its name."""
+        for full_name, module, name in self._named_tensors():
+            if name in module._buffer_names:
+                yield full_name, getattr(module, name)
+
+    # ---------------------------------------------------------------- saving and loading
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and buffers, raw arrays by name."""
+        return {full: xp.array(_raw(getattr(module, name))) for full, module, name in self._named_tensors()}
+
+    def load_state_dict(self, state: Mapping[str, Array | Tensor]) -> None:
+        """Takes over the values of all parameters and buffers, in the type that each has here.
+
+        Raises:
+            ValueError: when a name is missing or unknown, or a shape differs; nothing is changed then.
+        """
+        places = {full: (module, name) for full, module, name in self._named_tensors()}
+        missing, unknown = sorted(places.keys() - state.keys()), sorted(state.keys() - places.keys())
+        if missing or unknown:
+            raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+        for full, (module, name) in places.items():
+            here, given = _raw(getattr(module, name)).shape, tuple(state[full].shape)
+            if here != given:
+                raise ValueError(f"load_state_dict: {full} has shape {here}, the state has {given}")
+        for full, (module, name) in places.items():
+            _set_value(module, name, xp.array(_raw(state[full]), dtype=_raw(getattr(module, name)).dtype))
+
+    # ---------------------------------------------------------------- switching
+
+    def train(self, mode: bool = True) -> Module:
+        """Training behaviour, for this module and all inside it: dropout drops."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Behaviour in use, the opposite of ``train``."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freezes all parameters, or lets them learn again."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, dtype: Any) -> Module:
+        """All parameters and buffers of floats, in another type of floats. Changes the module and returns it."""
+        for _, module, name in self._named_tensors():
+            value = _raw(getattr(module, name))
+            if value.dtype.kind == "f":
+                _set_value(module, name, value.astype(dtype))
+        return self
+
+    def float(self) -> Module:
+        """The module in float32."""
+        return self.to(xp.float32)
+
+    def double(self) -> Module:
+        """The module in float64."""
+        return self.to(xp.float64)
+
+    # ---------------------------------------------------------------- printing
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets when the module is printed."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        inside = "\n  " + "\n  ".join(children) + "\n" if children else self.extra_repr()
+        return f"{type(self).__name__}({inside})"
+
+
+def _raw(value: Array | Tensor) -> Array:
+    return value.value if isinstance(value, Tensor) else value
+
+
+def _set_value(module: Module, name: str, array: Array) -> None:
+    """New values for a parameter, which stays the same object, or for a buffer, which is replaced."""
+    value = getattr(module, name)
+    if isinstance(value, Parameter):
+        value.data = array
+    else:
+        setattr(module, name, array)
+
+
+@contextlib.contextmanager
+def _swapped(module: Module, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within this context the named parameters are other tensors."""
+    places = {full: (owner, name) for full, owner, name in module._named_tensors()}
+    unknown = sorted(tensors.keys() - places.keys())
+    if unknown:
+        raise ValueError(f"functional_call: no parameter is called {', '.join(unknown)}; there is {', '.join(places)}")
+    before = {full: getattr(*places[full]) for full in tensors}
+    try:
+        for full, tensor in tensors.items():
+            setattr(*places[full], tensor)
+        yield
+    finally:
+        for full, tensor in before.items():
+            setattr(*places[full], tensor)
+
+
+def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """What the module would return if the named parameters were these tensors; gradients flow into them.
+
+    Raises:
+        ValueError: when a name is not one of ``module.named_parameters()``.
+    """
+    with _swapped(module, parameters):
+        return module(*args, **kwargs)

@@ -1,0 +1,341 @@
+"""Ops that act on each element by itself: arithmetic, comparisons, functions of one variable.
+
+Two arguments broadcast as in NumPy. A rule never undoes broadcasting: the engine does, for all ops at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, xp
+from ..primitive import primitive
+
+# ---------------------------------------------------------------- arithmetic
+
+
+@primitive
+def add(x: Array, y: Array) -> Array:
+    """x + y."""
+    return x + y
+
+
+add.defvjps(lambda g, out, x, y: g, lambda g, out, x, y: g)
+
+
+@primitive
+def sub(x: Array, y: Array) -> Array:
+    """x - y."""
+    return x - y
+
+
+sub.defvjps(lambda g, out, x, y: g, lambda g, out, x, y: -g)
+
+
+@primitive
+def mul(x: Array, y: Array) -> Array:
+    """x * y."""
+    return x * y
+
+
+mul.defvjps(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
+
+
+@primitive
+def div(x: Array, y: Array) -> Array:
+    """x / y."""
+    return x / y
+
+
+div.defvjps(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
+
+
+@primitive
+def neg(x: Array) -> Array:
+    """-x."""
+    return -x
+
+
+neg.defvjps(lambda g, out, x: -g)
+
+
+@primitive
+def _pow_number(x: Array, *, exponent: float) -> Array:
+    """x ** exponent, for a Python number."""
+    return x**exponent
+
+
+def _pow_number_vjp(g, out, x, *, exponent):
+    if exponent == 0:
+        return 0.0 * g  # and not 0 * x**-1, which is nan at x = 0
+    return g * (exponent * x ** (exponent - 1))
+
+
+_pow_number.defvjps(_pow_number_vjp)
+
+
+@primitive
+def _pow(x: Array, y: Array) -> Array:
+    """x ** y."""
+    return xp.power(x, y)
+
+
+# Where y = 0 the result is 1 whatever x is; where x = 0 it is 0 for every y > 0. The inner `where` keeps the power and
+# the logarithm away from those points, so that no nan is made there: nan * 0 would be nan.
+_pow.defvjps(
+    lambda g, out, x, y: where(y == 0, 0.0, g * y * _pow(where(y == 0, 1.0, x), y - 1.0)),
+    lambda g, out, x, y: where(x == 0, 0.0, g * out * log(where(x == 0, 1.0, x))),
+)
+
+
+def pow(x: Array, y: Array | float) -> Array:
+    """x ** y. The derivative by x at y = 0, and by y at x = 0, is 0."""
+    if isinstance(y, int | float | xp.generic):
+        return _pow_number(x, exponent=y.item() if isinstance(y, xp.generic) else y)
+    return _pow(x, y)
+
+
+# ---------------------------------------------------------------- comparisons: no gradient flows through them
+
+
+@primitive
+def equal(x: Array, y: Array) -> Array:
+    """x == y, as booleans."""
+    return x == y
+
+
+@primitive
+def not_equal(x: Array, y: Array) -> Array:
+    """x != y, as booleans."""
+    return x != y
+
+
+@primitive
+def less(x: Array, y: Array) -> Array:
+    """x < y, as booleans."""
+    return x < y
+
+
+@primitive
+def less_equal(x: Array, y: Array) -> Array:
+    """x <= y, as booleans."""
+    return x <= y
+
+
+@primitive
+def greater(x: Array, y: Array) -> Array:
+    """x > y, as booleans."""
+    return x > y
+
+
+@primitive
+def greater_equal(x: Array, y: Array) -> Array:
+    """x >= y, as booleans."""
+    return x >= y
+
+
+@primitive
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; constant almost everywhere, so no gradient flows through it."""
+    return xp.sign(x)
+
+
+# ---------------------------------------------------------------- functions of one variable
+
+
+@primitive
+def exp(x: Array) -> Array:
+    """e ** x."""
+    return xp.exp(x)
+
+
+exp.defvjps(lambda g, out, x: g * out)
+
+
+@primitive
+def expm1(x: Array) -> Array:
+    """e ** x - 1, accurate near 0."""
+    return xp.expm1(x)
+
+
+expm1.defvjps(lambda g, out, x: g * (out + 1.0))
+
+
+@primitive
+def log(x: Array) -> Array:
+    """The natural logarithm."""
+    return xp.log(x)
+
+
+log.defvjps(lambda g, out, x: g / x)
+
+
+@primitive
+def log1p(x: Array) -> Array:
+    """log(1 + x), accurate near 0."""
+    return xp.log1p(x)
+
+
+log1p.defvjps(lambda g, out, x: g / (x + 1.0))
+
+
+@primitive
+def sqrt(x: Array) -> Array:
+    """The square root; its derivative is infinite at 0."""
+    return xp.sqrt(x)
+
+
+sqrt.defvjps(lambda g, out, x: g / (2.0 * out))
+
+
+@primitive
+def sin(x: Array) -> Array:
+    """The sine of x in radians."""
+    return xp.sin(x)
+
+
+sin.defvjps(lambda g, out, x: g * cos(x))
+
+
+@primitive
+def cos(x: Array) -> Array:
+    """The cosine of x in radians."""
+    return xp.cos(x)
+
+
+cos.defvjps(lambda g, out, x: -g * sin(x))
+
+
+@primitive
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return xp.tanh(x)
+
+
+tanh.defvjps(lambda g, out, x: g * (1.0 - out * out))
+
+
+@primitive
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e ** -x), accurate at both ends: e is only ever raised to a negative number."""
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, xp.ones_like(small), small) / (1.0 + small)
+
+
+sigmoid.defvjps(lambda g, out, x: g * out * (1.0 - out))
+
+
+@primitive
+def softplus(x: Array) -> Array:
+    """log(1 + e ** x), without overflow: max(x, 0) + log(1 + e ** -abs(x))."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+softplus.defvjps(lambda g, out, x: g * sigmoid(x))
+
+
+@primitive
+def abs(x: Array) -> Array:
+    """The absolute value; its derivative at 0 is taken to be 0."""
+    return xp.abs(x)
+
+
+abs.defvjps(lambda g, out, x: g * sign(x))
+
+
+@primitive
+def relu(x: Array) -> Array:
+    """max(x, 0); its derivative at 0 is taken to be 0."""
+    return xp.maximum(x, 0.0)
+
+
+relu.defvjps(lambda g, out, x: g * (out > 0))
+
+
+@primitive
+def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
+    """x where x > 0 and negative_slope * x elsewhere, where the derivative is negative_slope, 0 included."""
+    larger_is_right = negative_slope <= 1
+    return (xp.maximum if larger_is_right else xp.minimum)(x, negative_slope * x)
+
+
+leaky_relu.defvjps(lambda g, out, x, *, negative_slope=0.01: where(x > 0, g, negative_slope * g))
+
+
+@primitive
+def elu(x: Array, *, alpha: float = 1.0) -> Array:
+    """x where x > 0 and alpha * (e ** x - 1) elsewhere. Source: Clevert et al. 2016, equation 15."""
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
+
+
+elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(minimum(x, 0.0))))
+
+
+@primitive
+def astype(x: Array, *, dtype: Any) -> Array:
+    """x with elements of another type."""
+    return xp.asarray(x).astype(dtype)
+
+
+astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
+
+
+# ---------------------------------------------------------------- choosing
+
+
+@primitive
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where condition holds and y elsewhere; each side gets its gradient only where it was chosen."""
+    return xp.where(condition, x, y)
+
+
+where.defvjps(
+    None,
+    lambda g, out, condition, x, y: where(condition, g, 0.0),
+    lambda g, out, condition, x, y: where(condition, 0.0, g),
+)
+
+
+def _share_of_winner(g, wins, ties):
+    """The gradient where an argument was chosen, half of it where both were equal."""
+    return g * wins + 0.5 * g * ties
+
+
+@primitive
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of x and y; where they are equal, each gets half of the gradient."""
+    return xp.maximum(x, y)
+
+
+maximum.defvjps(
+    lambda g, out, x, y: _share_of_winner(g, x > y, x == y),
+    lambda g, out, x, y: _share_of_winner(g, y > x, x == y),
+)
+
+
+@primitive
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller of x and y; where they are equal, each gets half of the gradient."""
+    return xp.minimum(x, y)
+
+
+minimum.defvjps(
+    lambda g, out, x, y: _share_of_winner(g, x < y, x == y),
+    lambda g, out, x, y: _share_of_winner(g, y < x, x == y),
+)
+
+
+@primitive
+def _clip(x: Array, *, lowest: float, highest: float) -> Array:
+    return xp.clip(x, lowest, highest)
+
+
+_clip.defvjps(lambda g, out, x, *, lowest, highest: g * (x >= lowest) * (x <= highest))
+
+
+def clip(x: Array, min: float | None = None, max: float | None = None) -> Array:
+    """x kept between two numbers, each of which may be None; the gradient passes between them and at both."""
+    for bound in (min, max):
+        if not isinstance(bound, int | float | xp.generic | None):
+            raise TypeError(f"clip: bounds are numbers or None, got {type(bound).__name__}; see maximum and minimum")
+    infinity = float("inf")
+    return _clip(x, lowest=-infinity if min is None else float(min), highest=infinity if max is None else float(max))

@@ -1,0 +1,120 @@
+"""Products of matrices, and of tensors by Einstein's rule."""
+
+from __future__ import annotations
+
+import string
+
+from ..backend import Array, xp
+from ..primitive import primitive
+from .shaping import reshape, squeeze
+
+
+@primitive
+def _matmul(x: Array, y: Array) -> Array:
+    if x.shape[-1] != y.shape[-2]:
+        raise ValueError(
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: "
+            f"the first has {x.shape[-1]} columns, the second {y.shape[-2]} rows"
+        )
+    return x @ y
+
+
+_matmul.defvjps(
+    lambda g, out, x, y: g @ y.swapaxes(-1, -2),
+    lambda g, out, x, y: x.swapaxes(-1, -2) @ g,
+)
+
+
+def matmul(x: Array, y: Array) -> Array:
+    """The matrix product over the last two axes; axes before them broadcast, a 1-D argument is a row or a column."""
+    x, y = (a if hasattr(a, "ndim") else xp.asarray(a) for a in (x, y))
+    if x.ndim == 0 or y.ndim == 0:
+        raise ValueError(f"matmul: shapes {x.shape} and {y.shape} do not fit: a number is multiplied with *")
+    row, column = x.ndim == 1, y.ndim == 1
+    out = _matmul(reshape(x, 1, -1) if row else x, reshape(y, -1, 1) if column else y)
+    if column:
+        out = squeeze(out, -1)
+    if row:
+        out = squeeze(out, -1 if column else -2)
+    return out
+
+
+@primitive
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x @ weight.T + bias in one node; x (..., in), weight (out, in), bias (out,) or None, result (..., out)."""
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        size = f"{x.shape[-1]} features" if x.ndim else "no features"
+        raise ValueError(f"linear: input {x.shape} has {size}, weight {weight.shape} expects {weight.shape[-1]}")
+    out = x @ weight.T
+    if bias is None:
+        return out
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: bias {bias.shape} does not fit weight {weight.shape}, which needs {weight.shape[:1]}"
+        )
+    return out + bias
+
+
+linear.defvjps(
+    lambda g, out, x, weight, bias=None: g @ weight,
+    lambda g, out, x, weight, bias=None: g.reshape(-1, g.shape[-1]).T @ x.reshape(-1, x.shape[-1]),
+    lambda g, out, x, weight, bias=None: g,
+)
+
+
+@primitive
+def _einsum(*operands: Array, inputs: tuple[str, ...], output: str) -> Array:
+    return xp.einsum(",".join(inputs) + "->" + output, *operands, optimize=len(operands) > 1)
+
+
+def _einsum_vjp(i, g, out, *operands, inputs, output):
+    """The same sum with g in the place of operand i.
+
+    A letter that only operand i has is summed over alone: ones stand for it. A letter that operand i has twice is its
+    diagonal: an identity matrix puts the gradient there.
+    """
+    target, sizes = inputs[i], dict(zip(inputs[i], operands[i].shape, strict=True))
+    others = [(x, s) for j, (x, s) in enumerate(zip(operands, inputs, strict=True)) if j != i]
+    terms = [(g, output), *others]
+    seen = {letter for x, s in terms for letter, n in zip(s, x.shape, strict=True) if n == sizes.get(letter)}
+    unused = iter(sorted(set(string.ascii_letters) - set("".join(inputs) + output)))
+    result = ""
+    for letter in target:
+        if letter in result:
+            fresh = next(unused)
+            terms.append((xp.eye(sizes[letter], dtype=g.dtype), letter + fresh))
+            letter = fresh
+        elif letter not in seen:
+            terms.append((xp.ones(sizes[letter], dtype=g.dtype), letter))
+        result += letter
+    return _einsum(*(x for x, _ in terms), inputs=tuple(s for _, s in terms), output=result)
+
+
+_einsum.defvjp_each(_einsum_vjp)
+
+
+def einsum(equation: str, *operands: Array) -> Array:
+    """A sum of products by Einstein's rule, ``einsum("ij,jk->ik", x, y)``, with all that NumPy's notation allows."""
+    operands = [x if hasattr(x, "ndim") else xp.asarray(x) for x in operands]
+    inputs, output = _spelled_out(equation, operands)
+    return _einsum(*operands, inputs=inputs, output=output)
+
+
+def _spelled_out(equation: str, operands: list) -> tuple[tuple[str, ...], str]:
+    """The letters of each operand and of the result, with letters in the place of `...` and of a result left out."""
+    terms, arrow, output = equation.replace(" ", "").partition("->")
+    inputs = terms.split(",")
+    if len(inputs) != len(operands):
+        raise ValueError(f"einsum: '{equation}' names {len(inputs)} operands, got {len(operands)}")
+    unused = [c for c in string.ascii_letters if c not in equation]
+    hidden = [x.ndim - len(s.replace("...", "")) if "..." in s else 0 for x, s in zip(operands, inputs, strict=True)]
+    for x, s, n in zip(operands, inputs, hidden, strict=True):
+        if n < 0 or ("..." not in s and len(s) != x.ndim):
+            raise ValueError(f"einsum: '{s}' in '{equation}' does not fit shape {x.shape}")
+    most = max(hidden, default=0)
+    dots = "".join(unused[:most])
+    inputs = tuple(s.replace("...", dots[most - n :]) for s, n in zip(inputs, hidden, strict=True))
+    if not arrow:
+        letters = "".join(inputs)
+        output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots))
+    return inputs, output.replace("...", dots)

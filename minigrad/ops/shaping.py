@@ -1,0 +1,235 @@
+"""Ops that move elements without changing them: views, indexing, joining, padding.
+
+Each one is linear, and its rule is the move back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..backend import Array, empty, is_array, scatter_add, xp
+from ..primitive import Node, primitive
+
+Axes = int | Sequence[int] | None
+
+
+def axis_of(op: str, axis: int, ndim: int) -> int:
+    """The axis counted from the front; raises IndexError where there is no such axis."""
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"{op}: axis {axis} does not exist, the tensor has {ndim}")
+    return axis % ndim
+
+
+def axes_of(op: str, axes: Axes, ndim: int) -> tuple[int, ...]:
+    """All axes for None, else each one counted from the front; raises ValueError where one is named twice."""
+    if axes is None:
+        return tuple(range(ndim))
+    found = tuple(axis_of(op, a, ndim) for a in (axes if isinstance(axes, list | tuple) else (axes,)))
+    if len(set(found)) < len(found):
+        raise ValueError(f"{op}: axes {axes} name one axis twice")
+    return found
+
+
+def _shape_argument(sizes: tuple) -> tuple[int, ...]:
+    """f(2, 3) and f((2, 3)) mean the same."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], list | tuple) else sizes
+
+
+# ---------------------------------------------------------------- views
+
+
+@primitive
+def _reshape(x: Array, *, shape: tuple[int, ...]) -> Array:
+    return x.reshape(shape)
+
+
+_reshape.defvjps(lambda g, out, x, *, shape: g.reshape(x.shape))
+
+
+def reshape(x: Array, *shape: int | Sequence[int]) -> Array:
+    """The same elements in another shape, in row-major order; one size may be -1."""
+    return _reshape(x, shape=_shape_argument(shape))
+
+
+def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
+    """Axes start_dim to end_dim made one."""
+    if x.ndim == 0:
+        return reshape(x, 1)
+    start, end = axis_of("flatten", start_dim, x.ndim), axis_of("flatten", end_dim, x.ndim)
+    return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+
+
+def squeeze(x: Array, dim: Axes = None) -> Array:
+    """Without the axes of size 1: all of them, or those given, of which larger ones stay."""
+    axes = axes_of("squeeze", dim, x.ndim)
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
+
+
+def unsqueeze(x: Array, dim: int) -> Array:
+    """With an axis of size 1 put in at dim."""
+    dim = axis_of("unsqueeze", dim, x.ndim + 1)
+    return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+@primitive
+def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
+    return x.transpose(axes)
+
+
+_permute.defvjps(lambda g, out, x, *, axes: permute(g, tuple(axes.index(i) for i in range(len(axes)))))
+
+
+def permute(x: Array, *dims: int | Sequence[int]) -> Array:
+    """Axes in another order: axis i of the result is axis dims[i] of x."""
+    dims = _shape_argument(dims)
+    if len(dims) != x.ndim:
+        raise ValueError(f"permute: got {len(dims)} axes for a tensor that has {x.ndim}")
+    return _permute(x, axes=axes_of("permute", dims, x.ndim))
+
+
+def transpose(x: Array, dim0: int, dim1: int) -> Array:
+    """Two axes exchanged, as in PyTorch."""
+    i, j = axis_of("transpose", dim0, x.ndim), axis_of("transpose", dim1, x.ndim)
+    axes = list(range(x.ndim))
+    axes[i], axes[j] = j, i
+    return _permute(x, axes=tuple(axes))
+
+
+@primitive
+def _broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
+    out = empty(shape, like=x)
+    out[...] = x
+    return out
+
+
+_broadcast_to.defvjps(lambda g, out, x, *, shape: g)
+
+
+def broadcast_to(x: Array, *shape: int | Sequence[int]) -> Array:
+    """x repeated along new axes in front, and along axes of size 1."""
+    return _broadcast_to(x, shape=_shape_argument(shape))
+
+
+@primitive
+def _flip(x: Array, *, axes: tuple[int, ...]) -> Array:
+    return xp.flip(x, axes)
+
+
+_flip.defvjps(lambda g, out, x, *, axes: _flip(g, axes=axes))
+
+
+def flip(x: Array, dims: int | Sequence[int]) -> Array:
+    """The order of the elements reversed along dims."""
+    return _flip(x, axes=axes_of("flip", dims, x.ndim))
+
+
+# ---------------------------------------------------------------- indexing
+
+
+@primitive
+def _getitem(x: Array, *, index: Any) -> Array:
+    return x[index]
+
+
+@primitive
+def _scatter(g: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
+    """The adjoint of indexing: zeros of the given shape, with g added at the index."""
+    out = empty(shape, like=g)
+    out.fill(0.0)
+    if _may_repeat(index):
+        scatter_add(out, index, g)
+    else:
+        out[index] = g
+    return out
+
+
+_getitem.defvjps(lambda g, out, x, *, index: _scatter(g, index=index, shape=x.shape))
+_scatter.defvjps(lambda gg, out, g, *, index, shape: _getitem(gg, index=index))
+
+
+def _may_repeat(index: Any) -> bool:
+    """Only integer arrays can name an element twice."""
+    return any(is_array(i) and i.dtype.kind in "iu" for i in (index if isinstance(index, tuple) else (index,)))
+
+
+def _plain_index(i: Any) -> Any:
+    """A part of an index as NumPy takes it. Arrays are copied: backward needs them as they are now."""
+    if isinstance(i, Node):
+        i = i.value
+    if isinstance(i, list) or is_array(i):
+        i = xp.array(i)
+        if i.size == 0 and i.dtype.kind == "f":  # an empty list
+            i = i.astype(int)
+        if i.dtype.kind not in "iub":
+            raise IndexError(f"getitem: an index has integers or booleans, got {i.dtype}")
+    return i
+
+
+def getitem(x: Array, index: Any) -> Array:
+    """x[index] with all of NumPy's indices: slices, integers, integer and boolean arrays, None and `...`."""
+    return _getitem(x, index=tuple(map(_plain_index, index)) if isinstance(index, tuple) else _plain_index(index))
+
+
+# ---------------------------------------------------------------- joining and padding
+
+
+@primitive
+def _concatenate(*xs: Array, axis: int) -> Array:
+    return xp.concatenate(xs, axis)
+
+
+def _part_of_concatenation(i, g, out, *xs, axis):
+    ends = list(itertools.accumulate((x.shape[axis] for x in xs), initial=0))
+    return g[(slice(None),) * axis + (slice(ends[i], ends[i + 1]),)]
+
+
+_concatenate.defvjp_each(_part_of_concatenation)
+
+
+def _sequence(op: str, tensors: Any) -> list:
+    if isinstance(tensors, Node) or is_array(tensors) or not len(tensors):
+        raise ValueError(f"{op}: needs a list of tensors, at least one")
+    return list(tensors)
+
+
+def concatenate(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) -> Array:
+    """Tensors joined along an axis they have; all other sizes must agree. `axis` is another name for dim."""
+    tensors = _sequence("concatenate", tensors)
+    return _concatenate(*tensors, axis=axis_of("concatenate", dim if axis is None else axis, xp.ndim(_raw(tensors[0]))))
+
+
+def stack(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) -> Array:
+    """Tensors of one shape joined along a new axis. `axis` is another name for dim."""
+    tensors = _sequence("stack", tensors)
+    shapes = {x.shape for x in tensors}
+    if len(shapes) > 1:
+        raise ValueError(f"stack: all shapes must be the same, got {', '.join(map(str, sorted(shapes)))}")
+    dim = axis_of("stack", dim if axis is None else axis, tensors[0].ndim + 1)
+    return _concatenate(*[unsqueeze(x, dim) for x in tensors], axis=dim)
+
+
+def _raw(x: Any) -> Any:
+    return x.value if isinstance(x, Node) else x
+
+
+@primitive
+def _pad(x: Array, *, widths: tuple[tuple[int, int], ...], value: float) -> Array:
+    return xp.pad(x, widths, constant_values=value)
+
+
+_pad.defvjps(
+    lambda g, out, x, *, widths, value: g[tuple(slice(w[0], w[0] + n) for w, n in zip(widths, x.shape, strict=True))]
+)
+
+
+def pad(x: Array, pad: Sequence[int], value: float = 0.0) -> Array:
+    """x with a border of value. As in PyTorch, pad is (left, right, top, bottom, ...): the last axis comes first."""
+    if len(pad) % 2 or len(pad) > 2 * x.ndim or any(n < 0 for n in pad):
+        raise ValueError(
+            f"pad: {tuple(pad)} must be pairs of widths from 0 up, one pair for each of the last axes of {x.shape}"
+        )
+    pairs = list(zip(pad[::2], pad[1::2], strict=True))
+    return _pad(x, widths=((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs[::-1]), value=value)

@@ -1,0 +1,193 @@
+"""An op is a primitive: a forward function on raw arrays and, for each argument, a vector-Jacobian product (VJP).
+
+    @primitive
+    def mul(x, y):
+        return x * y
+    mul.defvjps(lambda g, out, x, y: g * y,
+                lambda g, out, x, y: g * x)
+
+A VJP receives the gradient g of the loss with respect to the op's output, the output itself, the op's arguments and
+its options, and returns the gradient with respect to its own argument. It may use operators, array methods and
+minigrad's functions: what raw arrays and Tensors share. An ordinary backward pass hands it raw arrays, and it runs at
+NumPy's speed. Under ``create_graph=True`` it is handed Tensors, and the same line records itself, so that the gradient
+can be differentiated again. Broadcasting is undone by the engine, once, for all ops.
+
+This file knows how a call is recorded; ``autograd.py`` knows how the record is walked backwards.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .backend import DEFAULT_FLOAT, xp
+
+
+class Node:
+    """A value and its place in the graph: the op that made it, from which arguments, and when.
+
+    Parents are the arguments that are Nodes. A node points to its parents only, never to its children, so a graph has
+    no reference cycles and is gone the moment its last output is dropped.
+    """
+
+    __slots__ = (
+        "value",  # the raw array
+        "tracked",  # whether gradients flow through here
+        "grad",  # the accumulated gradient of a leaf, a raw array or None
+        "op",  # the primitive that made it; None for a leaf
+        "args",  # that primitive's arguments: Nodes and constants
+        "saved",  # the same as raw arrays, as they were when the op ran
+        "options",  # its keyword arguments, through which no gradient flows
+        "serial",  # creation order, which is a topological order
+        "__weakref__",
+    )
+
+    #: What ops return; tensor.py sets it to Tensor.
+    result_type: type[Node]
+
+
+class _GradMode(threading.local):
+    enabled = True
+
+
+grad_mode = _GradMode()
+_serials = itertools.count()
+_new = object.__new__
+_NUMBERS = frozenset({bool, int, float, type(None)})  # constants that never widen a result
+
+
+def primitive(forward: Callable[..., Any]) -> Any:
+    """Turns a function on raw arrays into an op on raw arrays and Tensors.
+
+    Positional arguments are what the op may be differentiated by; keyword arguments are its options. Given raw arrays
+    alone, the op returns a raw array. Given at least one Tensor it returns a Tensor, and records itself if one of them
+    requires gradients. The rules are added with ``op.defvjps(...)``, or ``op.defvjp_each(...)`` for an op that takes
+    any number of arguments. An op with no rules gives results that require no gradient. In messages it is called by
+    the function's name, without a leading underscore.
+    """
+
+    @functools.wraps(forward)
+    def op(*args, **options):
+        raw, any_node, tracked, constants = [], False, False, False
+        for a in args:
+            if isinstance(a, Node):
+                any_node = True
+                raw.append(a.value)
+                if a.tracked:
+                    tracked = True
+                else:
+                    constants = True
+            else:
+                raw.append(a)
+                if type(a) not in _NUMBERS:
+                    constants = True
+        integers_only = False
+        if any_node and constants:
+            args, integers_only = _adapt_constants(op, args, raw)
+        try:
+            value = forward(*raw, **options)
+        except (IndexError, TypeError, ValueError) as error:
+            raise _explain(op, raw, error) from None
+        if not any_node:
+            return value
+        if isinstance(value, xp.generic):  # NumPy makes scalars of 0-d results
+            value = xp.asarray(value)
+        if integers_only and value.dtype == xp.float64:
+            value = value.astype(DEFAULT_FLOAT)
+
+        out = _new(Node.result_type)
+        out.value = value
+        out.grad = None
+        if tracked and grad_mode.enabled and op.vjps is not None:
+            out.tracked = True
+            out.op = op
+            out.args = args
+            out.saved = raw
+            out.options = options
+            out.serial = next(_serials)
+        else:
+            out.tracked = False
+            out.op = None
+            out.args = ()
+        return out
+
+    op.__name__ = forward.__name__.lstrip("_")
+    op.vjps = None
+    op.defvjps = functools.partial(_define_vjps, op)
+    op.defvjp_each = functools.partial(_define_vjp_each, op)
+    return op
+
+
+def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:
+    """One VJP for each argument, in order; None where an argument has no derivative by design."""
+    op.vjps = vjps
+
+
+def _define_vjp_each(op: Any, vjp: Callable[..., Any]) -> None:
+    """The VJP of an op with any number of arguments: ``vjp(i, g, out, *args, **options)`` serves argument i."""
+    op.vjps = _EachArgument(vjp)
+
+
+class _EachArgument:
+    """Stands where a tuple of VJPs stands otherwise."""
+
+    def __init__(self, vjp: Callable[..., Any]):
+        self.vjp = vjp
+
+    def __getitem__(self, i: int) -> Callable[..., Any]:
+        return functools.partial(self.vjp, i)
+
+
+def vjp_of(op: Any, i: int) -> Callable[..., Any] | None:
+    """The VJP of op for argument i; None where the argument has no derivative by design."""
+    try:
+        return op.vjps[i]
+    except IndexError:
+        raise NotImplementedError(
+            f"{op.__name__} has no VJP for argument {i}; give {op.__name__}.defvjps one VJP for each argument"
+        ) from None
+
+
+def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
+    """Keeps constants from widening a result: PyTorch's promotion where it differs from NumPy's.
+
+    NumPy scalars count as Python numbers, integer arrays take the float type of the arrays beside them, and lists
+    become arrays. Changes raw in place; returns the arguments, and whether no array among them is of floats.
+    """
+    arrays = [a for a in raw if hasattr(a, "dtype") and not isinstance(a, xp.generic)]
+    floats = [a.dtype for a in arrays if a.dtype.kind == "f"]
+    args = list(args)
+    for i, a in enumerate(raw):
+        if isinstance(a, xp.generic):
+            args[i] = raw[i] = a.item()
+            continue
+        if isinstance(a, list | tuple):
+            a = args[i] = raw[i] = xp.asarray(a)
+            if a.dtype.kind == "f":
+                args[i] = raw[i] = a.astype(floats[0] if floats else DEFAULT_FLOAT)
+        if floats and getattr(getattr(a, "dtype", None), "kind", "") in "iu" and _is_differentiable(op, i):
+            args[i] = raw[i] = a.astype(xp.result_type(*floats))
+    return tuple(args), not floats
+
+
+def _is_differentiable(op: Any, i: int) -> bool:
+    return op.vjps is not None and vjp_of(op, i) is not None
+
+
+def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
+    """The error again, with the op's name and the shapes it was given."""
+    kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
+    message = str(error)
+    if message.startswith(f"{op.__name__}: "):
+        return kind(message)
+    shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
+    if "broadcast" in message:
+        return ValueError(
+            f"{op.__name__}: shapes {' and '.join(shapes)} do not broadcast: "
+            "counted from the last axis, sizes must be equal or 1"
+        )
+    given = f" (given {', '.join(shapes)})" if shapes else ""
+    return kind(f"{op.__name__}: {message.rstrip('. ')}{given}")

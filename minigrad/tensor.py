@@ -1,0 +1,336 @@
+"""Tensor: an array that remembers how it was made, with the operators and methods of NumPy and PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import backend
+from .backend import DEFAULT_FLOAT, Array, xp
+from .ops import elementwise, linalg, reduction, shaping
+from .primitive import Node
+
+
+class Tensor(Node):
+    """An array of floats, integers or booleans and, where gradients are asked for, the op that it came from.
+
+    ``Tensor(array)`` wraps an array without copying it; ``minigrad.tensor`` copies, and takes lists and numbers too.
+
+    Raises:
+        TypeError: when data is not a numeric array, or gradients are asked of integers or booleans.
+    """
+
+    __slots__ = ()
+
+    # NumPy and CuPy then leave `array * tensor` to the tensor instead of making an array of objects.
+    __array_ufunc__ = None
+
+    def __init__(self, data: Array, requires_grad: bool = False):
+        if not backend.is_array(data):
+            data = _as_array(data, None)
+        if data.dtype.kind not in "fiub":
+            raise TypeError(f"tensor: elements are floats, integers or booleans, got {data.dtype}")
+        self.value = data
+        self.grad = None
+        self.op = None
+        self.args = ()
+        self.tracked = False
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def data(self) -> Array:
+        """The raw array. A leaf may be given another; graphs made with the old one then refuse to go backward.
+
+        Writing into the array itself, ``t.data[0] = 1``, goes unnoticed: do it between graphs, not within one.
+        """
+        return self.value
+
+    @data.setter
+    def data(self, data: Array) -> None:
+        if self.op is not None:
+            raise RuntimeError(f"the result of {self.op.__name__} cannot be given other data; call detach() first")
+        data = data.value if isinstance(data, Node) else data if backend.is_array(data) else xp.asarray(data)
+        if data.shape != self.shape:
+            raise ValueError(f"data of shape {data.shape} cannot replace data of shape {self.shape}")
+        # `t.data -= step` writes into the array and hands the same one back. A view of it is another object, by which
+        # a graph that used the array knows that it has changed.
+        self.value = data.view() if data is self.value else data
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients with respect to this tensor can be asked for."""
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        if self.op is not None:
+            raise RuntimeError(f"requires_grad is set on leaves; this is a result of {self.op.__name__}: use detach()")
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(
+                f"gradients need floats, got {self.dtype}: make the tensor with dtype=minigrad.float32, "
+                "or of 1.0 in the place of 1"
+            )
+        self.tracked = bool(requires_grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets requires_grad and returns the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user and not by an op that is recorded."""
+        return self.op is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements, as in NumPy."""
+        return self.value.size
+
+    def numel(self) -> int:
+        """The number of elements, as in PyTorch."""
+        return self.value.size
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the elements, a NumPy dtype."""
+        return self.value.dtype
+
+    # ---------------------------------------------------------------- gradients
+
+    def backward(self, gradient: Array | None = None) -> None:
+        """Adds to the ``.grad`` of every leaf the gradient of this tensor, or of sum(gradient * tensor).
+
+        A second call adds again; ``zero_grad`` or ``t.grad = None`` starts anew.
+
+        Raises:
+            ValueError: when the tensor has more than one element and no gradient is given, or one of another shape.
+            RuntimeError: when no gradient was asked for, or a value in the graph was replaced since it was used.
+        """
+        from .autograd import backward
+
+        backward(self, gradient)
+
+    def detach(self) -> Tensor:
+        """The same values outside any graph."""
+        return Tensor(self.value)
+
+    def clone(self) -> Tensor:
+        """A copy of the values, through which gradients flow."""
+        return elementwise.astype(self, dtype=self.dtype)
+
+    # ---------------------------------------------------------------- leaving minigrad
+
+    def item(self) -> float | int | bool:
+        """The one element as a Python number; raises ValueError where there are more, or none."""
+        if self.size != 1:
+            raise ValueError(f"item: needs one element, the tensor has shape {self.shape}")
+        return self.value.item()
+
+    def numpy(self) -> Array:
+        """The values as a NumPy array, of the same memory where it can be; refused while gradients are tracked."""
+        return backend.to_numpy(self._values_for("numpy()"))
+
+    def tolist(self) -> Any:
+        """The values as nested lists."""
+        return self.value.tolist()
+
+    def _values_for(self, what: str) -> Array:
+        if self.tracked:
+            raise TypeError(f"{what} would lose the gradient of a tensor that requires one; call detach() first")
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        values = self._values_for("conversion to a NumPy array")
+        return xp.array(values, dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"an index is an integer, this tensor is of {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; use .data.any() or .data.all()"
+            )
+        return bool(self.value.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else str(self)
+
+    def __repr__(self) -> str:
+        values = xp.array2string(backend.to_numpy(self.value), separator=", ", prefix="tensor(")
+        notes = "" if self.dtype in (DEFAULT_FLOAT, xp.int64, xp.bool_) else f", dtype={self.dtype}"
+        if self.op is not None:
+            notes += f", op={self.op.__name__}"
+        elif self.tracked:
+            notes += ", requires_grad=True"
+        return f"tensor({values}{notes})"
+
+    def __reduce__(self) -> tuple:
+        """Copies and pickles leaves; the graph behind a result is not part of its value."""
+        if self.op is not None:
+            raise TypeError(f"the result of {self.op.__name__} cannot be copied or pickled; call detach() first")
+        return _restore, (type(self), self.value, self.tracked)
+
+    # ---------------------------------------------------------------- elements
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("a tensor with no axes has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a tensor with no axes cannot be iterated")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return shaping.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a tensor's elements cannot be assigned, as no gradient could follow: "
+            "make a new tensor with where, concatenate or stack"
+        )
+
+    # ---------------------------------------------------------------- operators
+
+    __hash__ = object.__hash__
+
+    __add__ = __radd__ = elementwise.add
+    __sub__ = elementwise.sub
+    __mul__ = __rmul__ = elementwise.mul
+    __truediv__ = elementwise.div
+    __pow__ = elementwise.pow
+    __matmul__ = linalg.matmul
+    __neg__ = elementwise.neg
+    __abs__ = elementwise.abs
+    __eq__ = elementwise.equal
+    __ne__ = elementwise.not_equal
+    __lt__ = elementwise.less
+    __le__ = elementwise.less_equal
+    __gt__ = elementwise.greater
+    __ge__ = elementwise.greater_equal
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return elementwise.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return elementwise.div(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return elementwise.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(other, self)
+
+    # ---------------------------------------------------------------- methods: the functions of the same names
+
+    abs = elementwise.abs
+    clamp = clip = elementwise.clip
+    cos = elementwise.cos
+    exp = elementwise.exp
+    expm1 = elementwise.expm1
+    log = elementwise.log
+    log1p = elementwise.log1p
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    pow = elementwise.pow
+    relu = elementwise.relu
+    sigmoid = elementwise.sigmoid
+    sign = elementwise.sign
+    sin = elementwise.sin
+    sqrt = elementwise.sqrt
+    tanh = elementwise.tanh
+
+    argmax = reduction.argmax
+    log_softmax = reduction.log_softmax
+    logsumexp = reduction.logsumexp
+    max = reduction.max
+    mean = reduction.mean
+    min = reduction.min
+    softmax = reduction.softmax
+    std = reduction.std
+    sum = reduction.sum
+    var = reduction.var
+
+    broadcast_to = shaping.broadcast_to
+    flatten = shaping.flatten
+    flip = shaping.flip
+    permute = shaping.permute
+    reshape = shaping.reshape
+    squeeze = shaping.squeeze
+    transpose = swapaxes = shaping.transpose
+    unsqueeze = shaping.unsqueeze
+    matmul = linalg.matmul
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose of a matrix."""
+        if self.ndim != 2:
+            raise ValueError(f"T is the transpose of a matrix, this tensor has shape {self.shape}; use permute")
+        return shaping.transpose(self, 0, 1)
+
+    def to(self, dtype: Any) -> Tensor:
+        """The tensor with elements of another type; itself where it has that type already."""
+        return self if self.dtype == dtype else elementwise.astype(self, dtype=dtype)
+
+    def float(self) -> Tensor:
+        """The tensor in float32."""
+        return self.to(xp.float32)
+
+    def double(self) -> Tensor:
+        """The tensor in float64."""
+        return self.to(xp.float64)
+
+
+Node.result_type = Tensor
+
+
+def _as_array(data: Any, dtype: Any) -> Array:
+    array = xp.asarray(data, dtype=dtype)
+    if dtype is None and array.dtype == xp.float64 and not hasattr(data, "dtype"):
+        array = array.astype(DEFAULT_FLOAT)
+    return array
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of data: a number, nested lists, an array or a tensor.
+
+    Arrays keep their type; Python floats become float32, as in PyTorch, unless dtype says otherwise.
+
+    Raises:
+        TypeError: when data is not numeric, or requires_grad is asked of integers or booleans.
+        ValueError: when nested lists are ragged.
+    """
+    if isinstance(data, Node):
+        data = data.value
+    return Tensor(xp.array(_as_array(data, dtype)), requires_grad)
+
+
+def _restore(kind: Callable[..., Tensor], value: Array, requires_grad: bool) -> Tensor:
+    return kind(value, requires_grad)
+
+
+__all__ = ["Tensor", "tensor"]
