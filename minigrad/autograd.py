@@ -7,20 +7,58 @@ VJPs record themselves, and the gradients can be differentiated again.
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 from .backend import Array, is_array, xp
 from .ops.elementwise import astype
-from .primitive import Node, grad_mode, vjp_of
+from .primitive import Node, grad_mode
 from .tensor import Tensor
 
 # ---------------------------------------------------------------- the walk
 
 
-def _ancestors(outputs: Sequence[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
-    """All that gradients can flow to from outputs: the results of ops, newest first, and everything together."""
+def _propagate(grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Collection[Tensor], record: bool) -> None:
+    """Sends gradients back from the nodes in grads to those in wanted, or to all that are tracked.
+
+    grads maps nodes to gradients and changes in place: raw arrays, or Tensors where record is set. At the end it holds
+    the gradients of leaves and of the nodes in kept.
+
+    The newest node goes first. All that was made from it is newer, so its gradient is complete when its turn comes.
+    """
+    waiting = [(-node.serial, node) for node in grads if node.op is not None]
+    heapq.heapify(waiting)
+    while waiting:
+        node = heapq.heappop(waiting)[1]
+        g = grads[node] if node in kept else grads.pop(node)
+        op, saved, options = node.op, node.saved, node.options
+        out, args = (node, node.args) if record else (node.value, saved)
+        for i, parent in enumerate(node.args):
+            if not isinstance(parent, Node):
+                continue
+            value = parent.value
+            if value is not saved[i]:
+                raise _stale(node, i)
+            if not (parent.tracked if wanted is None else parent in wanted):
+                continue
+            vjp = op.vjps[i]
+            if vjp is None:
+                continue
+            grad = vjp(g, out, *args, **options)
+            if grad.shape != value.shape or grad.dtype != value.dtype:
+                grad = _fit(grad, value, op, i)
+            if parent in grads:
+                grads[parent] = grads[parent] + grad  # not `+=`: a rule may hand the same array to two parents
+            else:
+                grads[parent] = grad
+                if parent.op is not None:
+                    heapq.heappush(waiting, (-parent.serial, parent))
+
+
+def _on_a_path(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> set[Tensor]:
+    """The nodes between outputs and inputs, both ends included: nothing else needs a gradient."""
     found, results = set(outputs), []
     stack = list(found)
     while stack:
@@ -32,60 +70,24 @@ def _ancestors(outputs: Sequence[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
             if isinstance(parent, Node) and parent.tracked and parent not in found:
                 found.add(parent)
                 stack.append(parent)
-    results.sort(key=attrgetter("serial"), reverse=True)
-    return results, found
+    on_path = {x for x in inputs if x.tracked}
+    for node in sorted(results, key=attrgetter("serial")):
+        if any(isinstance(parent, Node) and parent in on_path for parent in node.args):
+            on_path.add(node)
+    return on_path
 
 
-def _on_a_path_to(inputs: Collection[Tensor], newest_first: list[Tensor]) -> set[Tensor]:
-    """Those of the nodes that depend on inputs, and the inputs."""
-    reached = set(inputs)
-    for node in reversed(newest_first):
-        if any(isinstance(parent, Node) and parent in reached for parent in node.args):
-            reached.add(node)
-    return reached
+def _stale(node: Tensor, i: int) -> RuntimeError:
+    """A rule reads the values that its op was given; once one of them is replaced, what it returns means nothing."""
+    return RuntimeError(
+        f"{node.op.__name__}: argument {i}, of shape {node.saved[i].shape}, was given other data after the op used it; "
+        "compute the result again before going backward, or go backward before changing the data"
+    )
 
 
-def _propagate(
-    grads: dict[Tensor, Any], newest_first: list[Tensor], wanted: set[Tensor], kept: Collection[Tensor], record: bool
-) -> None:
-    """Sends the gradients of outputs back to the nodes that are wanted.
-
-    grads maps nodes to gradients and changes in place: raw arrays, or Tensors where record is set. At the end it holds
-    the gradients of leaves and of the nodes in kept.
-    """
-    for node in newest_first:
-        if node not in grads:
-            continue
-        g = grads[node] if node in kept else grads.pop(node)
-        _refuse_stale(node)
-        op, options = node.op, node.options
-        out, args = (node, node.args) if record else (node.value, node.saved)
-        for i, parent in enumerate(node.args):
-            if not (isinstance(parent, Node) and parent in wanted):
-                continue
-            vjp = vjp_of(op, i)
-            if vjp is None:
-                continue
-            grad = vjp(g, out, *args, **options)
-            if grad.shape != parent.value.shape or grad.dtype != parent.value.dtype:
-                grad = _fit(grad, parent, op, i)
-            # Not `+=`: a rule may hand the same array to two parents.
-            grads[parent] = grads[parent] + grad if parent in grads else grad
-
-
-def _refuse_stale(node: Tensor) -> None:
-    """A rule reads the values its op was given; if one was replaced since, its result would be of no use."""
-    for i, (parent, value) in enumerate(zip(node.args, node.saved, strict=True)):
-        if isinstance(parent, Node) and parent.value is not value:
-            raise RuntimeError(
-                f"{node.op.__name__}: argument {i}, of shape {value.shape}, was given other data after the op used it; "
-                "compute the result again before going backward, or go backward before changing the data"
-            )
-
-
-def _fit(grad: Any, parent: Tensor, op: Any, i: int) -> Any:
+def _fit(grad: Any, value: Array, op: Any, i: int) -> Any:
     """The gradient with the shape and the type of the argument that it is for: the adjoint of broadcasting."""
-    shape = parent.value.shape
+    shape = value.shape
     extra = len(grad.shape) - len(shape)
     stretched = [k for k, n in enumerate(shape) if n == 1 and extra >= 0 and grad.shape[k + extra] != 1]
     if extra < 0 or any(grad.shape[k + extra] != n for k, n in enumerate(shape) if k not in stretched):
@@ -95,7 +97,7 @@ def _fit(grad: Any, parent: Tensor, op: Any, i: int) -> Any:
     if grad.shape != shape:
         axes = (*range(extra), *(k + extra for k in stretched))
         grad = grad.sum(axis=axes, keepdims=True).reshape(shape)
-    return grad if grad.dtype == parent.value.dtype else astype(grad, dtype=parent.value.dtype)
+    return grad if grad.dtype == value.dtype else astype(grad, dtype=value.dtype)
 
 
 # ---------------------------------------------------------------- gradients
@@ -124,8 +126,7 @@ def backward(y: Tensor, gradient: Array | None = None) -> None:
     seed = _seed(y, gradient, "backward")
     grads = {y: _as_raw(seed)}
     given_out = {id(grads[y])}
-    newest_first, found = _ancestors([y])
-    _propagate(grads, newest_first, found, (), record=False)
+    _propagate(grads, None, (), record=False)
     for leaf, g in grads.items():
         leaf.grad = _own(g, given_out) if leaf.grad is None else leaf.grad + g
 
@@ -162,9 +163,8 @@ def grad(
     given = list(given) if isinstance(given, list | tuple) else [given]
     if len(given) != len(outputs):
         raise ValueError(f"grad: {len(outputs)} outputs need as many grad_outputs, got {len(given)}")
-    grads = _gradients(
-        outputs, inputs, [_seed(y, g, "grad") for y, g in zip(outputs, given, strict=True)], create_graph
-    )
+    seeds = [_seed(y, g, "grad") for y, g in zip(outputs, given, strict=True)]
+    grads = _gradients(outputs, inputs, seeds, create_graph)
     if not create_graph:
         given_out = {id(_as_raw(g)) for g in given}
         grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
@@ -172,15 +172,14 @@ def grad(
 
 
 def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record: bool) -> dict[Tensor, Any]:
-    newest_first, _ = _ancestors([y for y in outputs if y.tracked])
-    wanted = _on_a_path_to([x for x in inputs if x.tracked], newest_first)
+    wanted = _on_a_path([y for y in outputs if y.tracked], inputs)
     grads: dict[Tensor, Any] = {}
     with enable_grad() if record else contextlib.nullcontext():
         for y, g in zip(outputs, seeds, strict=True):
             if y in wanted:
                 g = _as_tensor(g) if record else _as_raw(g)
                 grads[y] = grads[y] + g if y in grads else g
-        _propagate(grads, newest_first, wanted, set(inputs), record)
+        _propagate(grads, wanted, set(inputs), record)
     return grads
 
 

@@ -52,7 +52,8 @@ class Optimizer:
             g = self._checked(p)
             if self.weight_decay:
                 g = g + self.weight_decay * p.value
-            p.value = p.value - self.lr * self.direction(g, state)
+            step = self.lr * self.direction(g, state)
+            p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
         g = p.grad

@@ -55,7 +55,7 @@ class _GradMode(threading.local):
 
 grad_mode = _GradMode()
 _serials = itertools.count()
-_new = object.__new__
+_new, _ndarray, _scalar = object.__new__, xp.ndarray, xp.generic
 _NUMBERS = frozenset({bool, int, float, type(None)})  # constants that never widen a result
 
 
@@ -71,29 +71,32 @@ def primitive(forward: Callable[..., Any]) -> Any:
 
     @functools.wraps(forward)
     def op(*args, **options):
-        raw, any_node, tracked, constants = [], False, False, False
         for a in args:
             if isinstance(a, Node):
-                any_node = True
-                raw.append(a.value)
+                break
+        else:
+            return forward(*args, **options)
+
+        raw, tracked, odd_constant, integers_only = [], False, False, False
+        for a in args:
+            if isinstance(a, Node):
+                value = a.value
                 if a.tracked:
                     tracked = True
-                else:
-                    constants = True
+                elif value.dtype.kind != "f":
+                    odd_constant = True
+                raw.append(value)
             else:
                 raw.append(a)
-                if type(a) not in _NUMBERS:
-                    constants = True
-        integers_only = False
-        if any_node and constants:
+                if not (type(a) in _NUMBERS or (isinstance(a, _ndarray) and a.dtype.kind == "f")):
+                    odd_constant = True
+        if odd_constant:
             args, integers_only = _adapt_constants(op, args, raw)
         try:
             value = forward(*raw, **options)
         except (IndexError, TypeError, ValueError) as error:
             raise _explain(op, raw, error) from None
-        if not any_node:
-            return value
-        if isinstance(value, xp.generic):  # NumPy makes scalars of 0-d results
+        if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
             value = xp.asarray(value)
         if integers_only and value.dtype == xp.float64:
             value = value.astype(DEFAULT_FLOAT)
@@ -123,6 +126,9 @@ def primitive(forward: Callable[..., Any]) -> Any:
 
 def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:
     """One VJP for each argument, in order; None where an argument has no derivative by design."""
+    count = op.__wrapped__.__code__.co_argcount
+    if len(vjps) != count:
+        raise TypeError(f"{op.__name__}: defvjps needs one VJP for each of {count} arguments, got {len(vjps)}")
     op.vjps = vjps
 
 
@@ -139,16 +145,6 @@ class _EachArgument:
 
     def __getitem__(self, i: int) -> Callable[..., Any]:
         return functools.partial(self.vjp, i)
-
-
-def vjp_of(op: Any, i: int) -> Callable[..., Any] | None:
-    """The VJP of op for argument i; None where the argument has no derivative by design."""
-    try:
-        return op.vjps[i]
-    except IndexError:
-        raise NotImplementedError(
-            f"{op.__name__} has no VJP for argument {i}; give {op.__name__}.defvjps one VJP for each argument"
-        ) from None
 
 
 def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
@@ -174,7 +170,7 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
 
 
 def _is_differentiable(op: Any, i: int) -> bool:
-    return op.vjps is not None and vjp_of(op, i) is not None
+    return op.vjps is not None and op.vjps[i] is not None
 
 
 def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:

@@ -226,11 +226,11 @@ sigmoid.defvjps(lambda g, out, x: g * out * (1.0 - out))
 
 @primitive
 def softplus(x: Array) -> Array:
-    """log(1 + e ** x), without overflow: max(x, 0) + log(1 + e ** -abs(x))."""
-    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+    """log(1 + e ** x), without overflow."""
+    return xp.logaddexp(x, 0.0)
 
 
-softplus.defvjps(lambda g, out, x: g * sigmoid(x))
+softplus.defvjps(lambda g, out, x: -g * expm1(-out))  # sigmoid(x) = 1 - e ** -softplus(x), accurate at both ends
 
 
 @primitive

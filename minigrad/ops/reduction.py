@@ -17,7 +17,7 @@ from .shaping import Axes, axes_of, axis_of, broadcast_to
 
 def _options(op: str, x: Array, dim: Axes, keepdim: bool, axis: Axes, keepdims: bool) -> dict[str, Any]:
     """What the user asked for, as the primitives take it."""
-    return {"axes": axes_of(op, axis if dim is None else dim, x.ndim), "keepdim": bool(keepdim or keepdims)}
+    return {"axes": axes_of(op, axis if dim is None else dim, x.ndim), "keepdim": keepdim or keepdims}
 
 
 def _kept(g: Array, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -46,7 +46,7 @@ def sum(x: Array, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None,
 
 @primitive
 def _mean(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
-    return x.sum(axis=axes, keepdims=keepdim) * _inverse(_count(x, axes))
+    return xp.add.reduce(x, axes, keepdims=keepdim) * _inverse(_count(x, axes))
 
 
 _mean.defvjps(
