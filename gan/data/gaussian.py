@@ -1,0 +1,138 @@
+"""Distributions on the line that can be both sampled and evaluated: data to learn, and noise to learn from."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+
+class Distribution(abc.ABC):
+    """A distribution of one real number, with a density in closed form."""
+
+    mean: float
+    std: float
+
+    @abc.abstractmethod
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """The density at each element of x."""
+
+    @abc.abstractmethod
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """The number below which a share u of the mass lies, for each element of u in (0, 1)."""
+
+    @abc.abstractmethod
+    def support(self) -> tuple[float, float]:
+        """The interval outside which there is no mass, or less than 1e-14 of it."""
+
+    @abc.abstractmethod
+    def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Independent samples."""
+
+    def sample(self, n: int, rng: np.random.Generator, size: int = 1) -> np.ndarray:
+        """n rows of size independent numbers each: (n, size), float32."""
+        return self._draw((n, size), rng).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal(Distribution):
+    """N(mean, std ** 2)."""
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.std > 0:
+            raise ValueError(f"Normal: std must be above 0, got {self.std}")
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """exp(-((x - mean) / std) ** 2 / 2) / (std sqrt(2 pi))."""
+        return np.exp(-0.5 * ((x - self.mean) / self.std) ** 2) / (self.std * math.sqrt(2.0 * math.pi))
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """The inverse of the distribution function."""
+        inverse = np.vectorize(NormalDist(self.mean, self.std).inv_cdf, otypes=[float])
+        return inverse(u)
+
+    def support(self) -> tuple[float, float]:
+        """Eight standard deviations to each side."""
+        return self.mean - 8.0 * self.std, self.mean + 8.0 * self.std
+
+    def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return self.mean + self.std * rng.standard_normal(shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform(Distribution):
+    """U(low, high)."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Uniform: low must be below high, got {self.low} and {self.high}")
+
+    @property
+    def mean(self) -> float:
+        """The middle."""
+        return 0.5 * (self.low + self.high)
+
+    @property
+    def std(self) -> float:
+        """The width over sqrt(12)."""
+        return (self.high - self.low) / math.sqrt(12.0)
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """1 / (high - low) inside, ends included, and 0 outside."""
+        return np.where((x >= self.low) & (x <= self.high), 1.0 / (self.high - self.low), 0.0)
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """low + u (high - low)."""
+        return self.low + np.asarray(u) * (self.high - self.low)
+
+    def support(self) -> tuple[float, float]:
+        """low and high."""
+        return self.low, self.high
+
+    def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(self.low, self.high, shape)
+
+
+class Mixture(Distribution):
+    """One of several distributions, chosen with the given weights, which are scaled to sum to 1."""
+
+    def __init__(self, components: Sequence[Distribution], weights: Sequence[float] | None = None):
+        weights = np.ones(len(components)) if weights is None else np.asarray(weights, float)
+        if len(weights) != len(components) or len(components) == 0 or not (weights > 0).all():
+            raise ValueError(f"Mixture: {len(components)} components need as many weights above 0, got {weights}")
+        self.components = tuple(components)
+        self.weights = weights / weights.sum()
+        means, stds = (np.array([getattr(c, name) for c in components]) for name in ("mean", "std"))
+        self.mean = float(self.weights @ means)
+        self.std = float(math.sqrt(self.weights @ (stds**2 + means**2) - self.mean**2))
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """The weighted sum of the components' densities."""
+        return sum(w * c.density(x) for w, c in zip(self.weights, self.components, strict=True))
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """The inverse of the distribution function, from the density summed on a grid of 20,001 points."""
+        x = np.linspace(*self.support(), 20_001)
+        p = self.density(x)
+        below = np.concatenate([[0.0], np.cumsum(0.5 * (p[1:] + p[:-1]) * np.diff(x))])
+        return np.interp(u, below / below[-1], x)
+
+    def support(self) -> tuple[float, float]:
+        """From the lowest to the highest of the components' ends."""
+        lows, highs = zip(*(c.support() for c in self.components), strict=True)
+        return min(lows), max(highs)
+
+    def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        chosen = rng.choice(len(self.components), size=shape, p=self.weights)
+        draws = np.stack([c._draw(shape, rng) for c in self.components])
+        return np.take_along_axis(draws, chosen[None], axis=0)[0]

@@ -1,0 +1,200 @@
+"""Algorithm 1 of the 2014 paper as a game: players take turns, and each improves its own networks only.
+
+    for each round
+        k times:  draw a minibatch of noise and one of data, and step the discriminator
+        once:     draw a minibatch of noise, and step the generator
+
+Source: Goodfellow et al. 2014, algorithm 1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from minigrad import Tensor, nn, optim
+from minigrad.backend import Array
+
+from .data import Distribution, Normal
+from .objectives import Objective, objective
+
+Batch = Mapping[str, Array]  # "real": data (N, ...), "noise": (N, size); conditions have names of their own
+
+
+class Player:
+    """One side of a game: its networks, how it learns, what it wants, and how often it moves in a round.
+
+    loss takes a batch and returns a number to make small. It may use the networks of others: during a player's step
+    their parameters are constants, and their buffers are put back afterwards.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        networks: Sequence[nn.Module],
+        optimizer: optim.Optimizer,
+        loss: Callable[[Batch], Tensor],
+        steps: int = 1,
+        schedule: optim.Schedule | None = None,
+    ):
+        if steps < 1:
+            raise ValueError(f"{name}: steps must be at least 1, got {steps}")
+        self.name = name
+        self.networks = list(networks)
+        self.optimizer = optimizer
+        self.loss = loss
+        self.steps = steps
+        self.schedule = schedule
+        self.parameters = [p for network in networks for p in network.parameters()]
+
+    def step(self, batch: Batch) -> float:
+        """One step of the optimizer; returns the loss before it.
+
+        Raises:
+            FloatingPointError: when the loss is not a finite number; nothing has been changed then.
+        """
+        loss = self.loss(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss of the {self.name} is {value}; try a lower learning rate")
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all that the player's next steps depend on."""
+        return {
+            "networks": [network.state_dict() for network in self.networks],
+            "optimizer": self.optimizer.state_dict(),
+            "rounds": 0 if self.schedule is None else self.schedule.steps,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what ``state_dict`` gave."""
+        for network, saved in zip(self.networks, state["networks"], strict=True):
+            network.load_state_dict(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.steps = state["rounds"]
+
+
+class Game:
+    """Players in the order in which they move, and the noise they draw.
+
+    Raises:
+        ValueError: when two players have the same name.
+    """
+
+    def __init__(self, players: Sequence[Player], prior: Distribution, noise_size: int):
+        if len({player.name for player in players}) < len(players):
+            raise ValueError(f"players need different names, got {', '.join(player.name for player in players)}")
+        self.players = {player.name: player for player in players}
+        self.prior = prior
+        self.noise_size = noise_size
+
+    def step(self, name: str, batch: Batch) -> float:
+        """One step of one player, which leaves all others as they are; returns its loss before the step."""
+        if name not in self.players:
+            raise ValueError(f"there is no player '{name}', only {', '.join(self.players)}")
+        player = self.players[name]
+        with _bystanders([other for other in self.players.values() if other is not player], player):
+            return player.step(batch)
+
+    def play_round(self, draw: Callable[[], Batch]) -> dict[str, float]:
+        """One round of Algorithm 1: each player takes its steps, each on a new batch. Returns each one's last loss."""
+        losses = {}
+        for name, player in self.players.items():
+            for _ in range(player.steps):
+                losses[name] = self.step(name, draw())
+        for player in self.players.values():
+            if player.schedule is not None:
+                player.schedule.step()
+        return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all that the next rounds depend on, but for the random numbers."""
+        return {name: player.state_dict() for name, player in self.players.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what ``state_dict`` gave; raises ValueError where the players have other names."""
+        if state.keys() != self.players.keys():
+            raise ValueError(f"the state is of {', '.join(state)}, the players are {', '.join(self.players)}")
+        for name, player in self.players.items():
+            player.load_state_dict(state[name])
+
+
+@contextlib.contextmanager
+def _bystanders(others: Sequence[Player], player: Player) -> Iterator[None]:
+    """Within this context the others' parameters are constants; at its end their buffers are as they were.
+
+    Constants cost no gradients: with the discriminator frozen, the generator's step saves a third of its backward pass.
+    """
+    own = set(player.parameters)
+    frozen = [p for other in others for p in other.parameters if p.requires_grad and p not in own]
+    buffers = [
+        (module, name, getattr(module, name).copy())
+        for other in others
+        for network in other.networks
+        for module in network.modules()
+        for name in module.buffer_names
+    ]
+    for p in frozen:
+        p.requires_grad = False
+    try:
+        yield
+    finally:
+        for p in frozen:
+            p.requires_grad = True
+        for module, name, value in buffers:
+            setattr(module, name, value)
+
+
+def two_player(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    objective: str | Objective = "non-saturating",
+    k: int = 1,
+    *,
+    prior: Distribution | None = None,
+    optimizer: Callable[[Sequence[nn.Parameter]], optim.Optimizer] | None = None,
+    schedule: Callable[[optim.Optimizer], optim.Schedule] | None = None,
+) -> Game:
+    """The game of a generator and a discriminator, which returns logits and moves first, k times in a round.
+
+    The noise is standard normal unless a prior is given, with as many numbers as the generator's first layer takes.
+    optimizer makes each player's optimizer from its parameters (Adam with learning rate 1e-3 and betas 0.5 and 0.999
+    if left out), schedule each optimizer's schedule, which moves once a round.
+
+    Raises:
+        ValueError: when the objective is not known, or k is below 1.
+    """
+    wanted = _objective(objective)
+    make_optimizer = optimizer or (lambda params: optim.Adam(params, lr=1e-3, betas=(0.5, 0.999)))
+
+    def discriminator_loss(batch: Batch) -> Tensor:
+        # Real and fake go through the discriminator separately: they are not one batch to its normalisation.
+        return wanted.discriminator_loss(discriminator(batch["real"]), discriminator(generator(batch["noise"])))
+
+    def generator_loss(batch: Batch) -> Tensor:
+        return wanted.generator_loss(discriminator(generator(batch["noise"])))
+
+    def player(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], steps: int) -> Player:
+        own = make_optimizer(list(network.parameters()))
+        return Player(name, [network], own, loss, steps, schedule(own) if schedule else None)
+
+    players = [
+        player("discriminator", discriminator, discriminator_loss, k),
+        player("generator", generator, generator_loss, 1),
+    ]
+    return Game(players, prior or Normal(), _noise_size(generator))
+
+
+_objective = objective  # the argument of two_player has the same name
+
+
+def _noise_size(generator: nn.Module) -> int:
+    """How many numbers the first layer with parameters takes."""
+    return next(generator.parameters()).shape[1]

@@ -1,0 +1,105 @@
+"""The training loop: rounds of a game, with a progress bar and a history of what was measured."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from minigrad.backend import Array
+
+from .game import Batch, Game
+
+
+class Data(Protocol):
+    """Anything to learn from: it returns n samples, or a dict of several things about the same n samples."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array | Batch:
+        """n samples, drawn with rng."""
+
+
+class History:
+    """What was measured, a row for each round: ``history["generator"]`` is a column, with nan where there is none."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Puts one more row at the end."""
+        self.rows.append(dict(row))
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all that was measured, in the order in which they first appeared."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        if column not in self.columns:
+            raise KeyError(f"no column '{column}', only {', '.join(self.columns)}")
+        return np.array([row.get(column, np.nan) for row in self.rows])
+
+    def write_csv(self, path: Path | str) -> None:
+        """All rows, as comma-separated values with a header; a cell is empty where nothing was measured."""
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def draw_batch(game: Game, data: Data, batch_size: int, rng: np.random.Generator) -> Batch:
+    """New data and new noise, as a dict."""
+    real = data.sample(batch_size, rng)
+    batch = dict(real) if isinstance(real, Mapping) else {"real": real}
+    return {**batch, "noise": game.prior.sample(batch_size, rng, game.noise_size)}
+
+
+def train(
+    game: Game,
+    data: Data,
+    steps: int,
+    *,
+    batch_size: int = 128,
+    seed: int | np.random.Generator = 0,
+    callback: Callable[[int], Mapping[str, float] | None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Plays as many rounds as there are steps, and returns what was measured in each.
+
+    callback is called with the number of rounds played, before the first round with 0. The numbers that it returns
+    stand in the history beside the players' losses, and in the progress bar. seed may be a generator of random
+    numbers: train again with the same one to go on.
+
+    Raises:
+        ValueError: when steps is negative or batch_size below 1.
+        FloatingPointError: when a loss is no longer a finite number; it says in which round.
+    """
+    if steps < 0 or batch_size < 1:
+        raise ValueError(f"train: steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}")
+    rng = np.random.default_rng(seed)
+    history = History()
+    with tqdm(total=steps, disable=not progress, unit="round", dynamic_ncols=True) as bar:
+        for done in range(steps + 1):
+            row = {"round": done}
+            if done:
+                row |= _play(game, lambda: draw_batch(game, data, batch_size, rng), done)
+                bar.update()
+            measured = callback(done) if callback else None
+            if measured:
+                row |= measured
+                bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()}, refresh=False)
+            history.add(row)
+    return history
+
+
+def _play(game: Game, draw: Callable[[], Batch], number: int) -> dict[str, float]:
+    try:
+        return game.play_round(draw)
+    except FloatingPointError as error:
+        raise FloatingPointError(f"round {number}: {error}") from None
