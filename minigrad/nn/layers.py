@@ -58,8 +58,9 @@ class Sequential(Module):
         self._layers = layers
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules among the layers, by position."""
-        return ((str(i), layer) for i, layer in enumerate(self._layers) if isinstance(layer, Module))
+        """The modules among the layers, by position, and what a subclass holds beside them."""
+        for name, child in super().named_children():
+            yield name.removeprefix("_layers."), child
 
     def forward(self, x: Any) -> Any:
         """The last layer's result."""

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..backend import Array, xp
+from ..backend import Array, is_array, xp
 from ..tensor import Tensor
 
 
@@ -28,7 +28,7 @@ class Module:
 
     def __init__(self) -> None:
         self.training = True
-        self._buffer_names: list[str] = []
+        self.buffer_names: list[str] = []
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """What the module computes; a subclass defines it."""
@@ -68,7 +68,7 @@ class Module:
         """Every parameter and buffer: its full name, the module that has it, its name there."""
         for prefix, module in self.named_modules():
             parameters = [n for n, value in module._attributes().items() if isinstance(value, Parameter)]
-            for name in parameters + module._buffer_names:
+            for name in parameters + module.buffer_names:
                 yield f"{prefix}.{name}" if prefix else name, module, name
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -86,20 +86,20 @@ class Module:
 
     def register_buffer(self, name: str, array: Array) -> None:
         """Makes an array an attribute that is saved with the module and not learned."""
-        self._buffer_names.append(name)
+        self.buffer_names.append(name)
         setattr(self, name, array)
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """Every buffer with its name."""
         for full_name, module, name in self._named_tensors():
-            if name in module._buffer_names:
+            if name in module.buffer_names:
                 yield full_name, getattr(module, name)
 
     # ---------------------------------------------------------------- saving and loading
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers, raw arrays by name."""
-        return {full: xp.array(_raw(getattr(module, name))) for full, module, name in self._named_tensors()}
+        return {full: xp.copy(_raw(getattr(module, name))) for full, module, name in self._named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array | Tensor]) -> None:
         """Takes over the values of all parameters and buffers, in the type that each has here.
@@ -116,7 +116,9 @@ class Module:
             if here != given:
                 raise ValueError(f"load_state_dict: {full} has shape {here}, the state has {given}")
         for full, (module, name) in places.items():
-            _set_value(module, name, xp.array(_raw(state[full]), dtype=_raw(getattr(module, name)).dtype))
+            given = _raw(state[full])
+            given = given if is_array(given) else xp.asarray(given)
+            _set_value(module, name, given.astype(_raw(getattr(module, name)).dtype))
 
     # ---------------------------------------------------------------- switching
 
@@ -178,25 +180,28 @@ def _set_value(module: Module, name: str, array: Array) -> None:
     value = getattr(module, name)
     if isinstance(value, Parameter):
         value.data = array
+        if value.grad is not None:
+            value.grad = value.grad.astype(array.dtype)
     else:
         setattr(module, name, array)
 
 
 @contextlib.contextmanager
 def _swapped(module: Module, tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Within this context the named parameters are other tensors."""
+    """Within this context the named parameters are other tensors, wherever the module uses them."""
     places = {full: (owner, name) for full, owner, name in module._named_tensors()}
     unknown = sorted(tensors.keys() - places.keys())
     if unknown:
         raise ValueError(f"functional_call: no parameter is called {', '.join(unknown)}; there is {', '.join(places)}")
-    before = {full: getattr(*places[full]) for full in tensors}
+    instead = {id(getattr(*places[full])): tensor for full, tensor in tensors.items()}
+    before = {place: getattr(*place) for place in places.values() if id(getattr(*place)) in instead}
     try:
-        for full, tensor in tensors.items():
-            setattr(*places[full], tensor)
+        for place, value in before.items():
+            setattr(*place, instead[id(value)])
         yield
     finally:
-        for full, tensor in before.items():
-            setattr(*places[full], tensor)
+        for place, value in before.items():
+            setattr(*place, value)
 
 
 def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
