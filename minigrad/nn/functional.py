@@ -87,7 +87,11 @@ def _absolute_difference(x, t):
 
 #: Logarithms of probabilities go no lower, as in PyTorch, so that a sure and wrong answer has a finite loss.
 _LOWEST_LOG = -100.0
-_SMALLEST = math.exp(_LOWEST_LOG)
+
+
+def _log(p):
+    """log p, not below -100; 1e-45, whose logarithm is below, is the smallest number that is not 0 in float32."""
+    return maximum(log(maximum(p, 1e-45)), _LOWEST_LOG)
 
 
 def _bernoulli(p, t):
@@ -104,7 +108,7 @@ _l1 = _elementwise_loss(_absolute_difference, lambda x, t: sign(x - t), lambda x
 _bce = _elementwise_loss(
     _bernoulli,
     lambda p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
-    lambda p, t: log(maximum(1.0 - p, _SMALLEST)) - log(maximum(p, _SMALLEST)),
+    lambda p, t: _log(1.0 - p) - _log(p),
 )
 _bce_with_logits = _elementwise_loss(_bernoulli_with_logits, lambda x, t: sigmoid(x) - t, lambda x, t: -x)
 
@@ -146,7 +150,8 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str
 @primitive
 def _cross_entropy(x: Array, t: Array, *, axis: int, reduction: str) -> Array:
     log_p = log_softmax(x, axis)
-    return _reduced(-xp.where(t == 0, 0.0, t * log_p).sum(axis=axis), reduction)
+    log_p = xp.where(t == 0, 0.0, log_p)  # a class of probability 0 costs nothing, even where log_p = -inf
+    return _reduced(-(t * log_p).sum(axis=axis), reduction)
 
 
 def _for_each_class(g, x, axis, reduction):

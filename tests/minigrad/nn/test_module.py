@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import minigrad as mg
 import numpy as np
 import pytest
+
+import minigrad as mg
 from minigrad import nn
 
 
