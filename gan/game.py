@@ -18,7 +18,7 @@ from minigrad import Tensor, nn, optim
 from minigrad.backend import Array
 
 from .data import Distribution, Normal
-from .objectives import Objective, objective
+from .objectives import Objective, named
 
 Batch = Mapping[str, Array]  # "real": data (N, ...), "noise": (N, size); conditions have names of their own
 
@@ -126,6 +126,26 @@ class Game:
             player.load_state_dict(state[name])
 
 
+class TwoPlayerGame(Game):
+    """The game of a discriminator, which returns logits and moves first, and a generator; made by ``two_player``."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        players: Sequence[Player],
+        prior: Distribution,
+    ):
+        super().__init__(players, prior, _noise_size(generator))
+        self.generator, self.discriminator, self.objective = generator, discriminator, objective
+
+
+def _noise_size(generator: nn.Module) -> int:
+    """How many numbers the first layer with parameters takes."""
+    return next(generator.parameters()).shape[1]
+
+
 @contextlib.contextmanager
 def _bystanders(others: Sequence[Player], player: Player) -> Iterator[None]:
     """Within this context the others' parameters are constants; at its end their buffers are as they were.
@@ -161,7 +181,7 @@ def two_player(
     prior: Distribution | None = None,
     optimizer: Callable[[Sequence[nn.Parameter]], optim.Optimizer] | None = None,
     schedule: Callable[[optim.Optimizer], optim.Schedule] | None = None,
-) -> Game:
+) -> TwoPlayerGame:
     """The game of a generator and a discriminator, which returns logits and moves first, k times in a round.
 
     The noise is standard normal unless a prior is given, with as many numbers as the generator's first layer takes.
@@ -171,7 +191,7 @@ def two_player(
     Raises:
         ValueError: when the objective is not known, or k is below 1.
     """
-    wanted = _objective(objective)
+    wanted = named(objective)
     make_optimizer = optimizer or (lambda params: optim.Adam(params, lr=1e-3, betas=(0.5, 0.999)))
 
     def discriminator_loss(batch: Batch) -> Tensor:
@@ -189,12 +209,4 @@ def two_player(
         player("discriminator", discriminator, discriminator_loss, k),
         player("generator", generator, generator_loss, 1),
     ]
-    return Game(players, prior or Normal(), _noise_size(generator))
-
-
-_objective = objective  # the argument of two_player has the same name
-
-
-def _noise_size(generator: nn.Module) -> int:
-    """How many numbers the first layer with parameters takes."""
-    return next(generator.parameters()).shape[1]
+    return TwoPlayerGame(generator, discriminator, wanted, players, prior or Normal())

@@ -67,14 +67,14 @@ def train(
     *,
     batch_size: int = 128,
     seed: int | np.random.Generator = 0,
-    callback: Callable[[int], Mapping[str, float] | None] | None = None,
+    callback: Callable[[int, Mapping[str, float]], Mapping[str, float] | None] | None = None,
     progress: bool = True,
 ) -> History:
     """Plays as many rounds as there are steps, and returns what was measured in each.
 
-    callback is called with the number of rounds played, before the first round with 0. The numbers that it returns
-    stand in the history beside the players' losses, and in the progress bar. seed may be a generator of random
-    numbers: train again with the same one to go on.
+    callback is called with the number of rounds played and the losses of the last one, before the first round with 0
+    and none. The numbers that it returns stand in the history beside the losses, and in the progress bar. seed may be
+    a generator of random numbers: train again with the same one to go on.
 
     Raises:
         ValueError: when steps is negative or batch_size below 1.
@@ -86,15 +86,12 @@ def train(
     history = History()
     with tqdm(total=steps, disable=not progress, unit="round", dynamic_ncols=True) as bar:
         for done in range(steps + 1):
-            row = {"round": done}
-            if done:
-                row |= _play(game, lambda: draw_batch(game, data, batch_size, rng), done)
-                bar.update()
-            measured = callback(done) if callback else None
+            losses = _play(game, lambda: draw_batch(game, data, batch_size, rng), done) if done else {}
+            bar.update(bool(done))
+            measured = (callback(done, losses) if callback else None) or {}
             if measured:
-                row |= measured
                 bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()}, refresh=False)
-            history.add(row)
+            history.add({"round": done, **losses, **measured})
     return history
 
 

@@ -8,7 +8,7 @@ from .objective import Objective
 OBJECTIVES = {objective.name: objective for objective in (minimax.non_saturating, minimax.saturating)}
 
 
-def objective(name: str | Objective) -> Objective:
+def named(name: str | Objective) -> Objective:
     """The objective of that name; an Objective stands for itself.
 
     Raises:
@@ -21,4 +21,4 @@ def objective(name: str | Objective) -> Objective:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Objective", "objective"]
+__all__ = ["OBJECTIVES", "Objective", "named"]
