@@ -5,6 +5,7 @@ Two arguments broadcast as in NumPy. A rule never undoes broadcasting: the engin
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backend import Array, xp
@@ -79,18 +80,33 @@ def _pow(x: Array, y: Array) -> Array:
     return xp.power(x, y)
 
 
-# Where y = 0 the result is 1 whatever x is; where x = 0 it is 0 for every y > 0. The inner `where` keeps the power and
-# the logarithm away from those points, so that no nan is made there: nan * 0 would be nan.
+# Where x = 0 the result is 1 for y = 0 and 0 for every y > 0. The inner `where` keeps the power and the logarithm away
+# from those points, so that no nan is made there: nan * 0 would be nan.
 _pow.defvjps(
-    lambda g, out, x, y: where(y == 0, 0.0, g * y * _pow(where(y == 0, 1.0, x), y - 1.0)),
+    lambda g, out, x, y: g * y * _pow(where((x == 0) * (y == 0), 1.0, x), y - 1.0),
     lambda g, out, x, y: where(x == 0, 0.0, g * out * log(where(x == 0, 1.0, x))),
 )
 
 
-def pow(x: Array, y: Array | float) -> Array:
+@primitive
+def _number_pow(y: Array, *, base: float) -> Array:
+    return xp.power(base, y)
+
+
+def _number_pow_vjp(g, out, y, *, base):
+    log_base = math.log(base) if base > 0 else 0.0 if base == 0 else math.nan
+    return g * (log_base * out)
+
+
+_number_pow.defvjps(_number_pow_vjp)
+
+
+def pow(x: Array | float, y: Array | float) -> Array:
     """x ** y. The derivative by x at y = 0, and by y at x = 0, is 0."""
     if isinstance(y, int | float | xp.generic):
         return _pow_number(x, exponent=y.item() if isinstance(y, xp.generic) else y)
+    if isinstance(x, int | float | xp.generic):
+        return _number_pow(y, base=x.item() if isinstance(x, xp.generic) else x)
     return _pow(x, y)
 
 
@@ -267,16 +283,25 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
-elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(minimum(x, 0.0))))
+elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(where(x > 0, 0.0, x))))
 
 
 @primitive
-def astype(x: Array, *, dtype: Any) -> Array:
-    """x with elements of another type."""
+def _astype(x: Array, *, dtype: Any) -> Array:
     return xp.asarray(x).astype(dtype)
 
 
-astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
+_astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
+
+
+@primitive
+def _as_integers(x: Array, *, dtype: Any) -> Array:
+    return xp.asarray(x).astype(dtype)
+
+
+def astype(x: Array, *, dtype: Any) -> Array:
+    """x with elements of another type; no gradient flows through integers and booleans."""
+    return (_astype if xp.dtype(dtype).kind == "f" else _as_integers)(x, dtype=dtype)
 
 
 # ---------------------------------------------------------------- choosing
