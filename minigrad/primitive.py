@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backend import DEFAULT_FLOAT, xp
+from .backend import DEFAULT_FLOAT, Array, xp
 
 
 class Node:
@@ -51,6 +51,9 @@ class Node:
 
 class _GradMode(threading.local):
     enabled = True
+
+    def __init__(self) -> None:
+        self.outer: list[bool] = []  # what to go back to at the end of each context that is open in this thread
 
 
 grad_mode = _GradMode()
@@ -161,12 +164,22 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
             args[i] = raw[i] = a.item()
             continue
         if isinstance(a, list | tuple):
-            a = args[i] = raw[i] = xp.asarray(a)
-            if a.dtype.kind == "f":
-                args[i] = raw[i] = a.astype(floats[0] if floats else DEFAULT_FLOAT)
-        if floats and getattr(getattr(a, "dtype", None), "kind", "") in "iu" and _is_differentiable(op, i):
+            a = args[i] = raw[i] = _array_beside(floats, a)
+        if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
             args[i] = raw[i] = a.astype(xp.result_type(*floats))
     return tuple(args), not floats
+
+
+def _array_beside(floats: list, data: Any) -> Array:
+    """A list or a number as an array; of floats, as those beside it are."""
+    array = xp.asarray(data)
+    return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
+
+
+def as_arrays(*args: Any) -> list:
+    """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive."""
+    floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
+    return [a if hasattr(a, "ndim") else _array_beside(floats, a) for a in args]
 
 
 def _is_differentiable(op: Any, i: int) -> bool:

@@ -6,7 +6,7 @@ import math
 import string
 
 from ..backend import Array, xp
-from ..primitive import primitive
+from ..primitive import as_arrays, primitive
 from .shaping import reshape, squeeze
 
 
@@ -36,7 +36,8 @@ def matmul(x: Array, y: Array) -> Array:
     Raises:
         ValueError: when the first has not as many columns as the second has rows.
     """
-    x, y = (a if hasattr(a, "ndim") else xp.asarray(a) for a in (x, y))
+    if not (hasattr(x, "ndim") and hasattr(y, "ndim")):
+        x, y = as_arrays(x, y)
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: shapes {x.shape} and {y.shape} do not fit: a number is multiplied with *")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -114,7 +115,7 @@ _einsum.defvjp_each(_einsum_vjp)
 
 def einsum(equation: str, *operands: Array) -> Array:
     """A sum of products by Einstein's rule, ``einsum("ij,jk->ik", x, y)``, with all that NumPy's notation allows."""
-    operands = [x if hasattr(x, "ndim") else xp.asarray(x) for x in operands]
+    operands = as_arrays(*operands)
     inputs, output = _spelled_out(equation, operands)
     return _einsum(*operands, inputs=inputs, output=output)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, empty, is_array, scatter_add, xp
-from ..primitive import Node, primitive
+from ..primitive import Node, as_arrays, primitive
 
 Axes = int | Sequence[int] | None
 
@@ -59,6 +59,8 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     if x.ndim == 0:
         return reshape(x, 1)
     start, end = axis_of("flatten", start_dim, x.ndim), axis_of("flatten", end_dim, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in shape {x.shape}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
@@ -110,7 +112,10 @@ _broadcast_to.defvjps(lambda g, out, x, *, shape: g)
 
 def broadcast_to(x: Array, *shape: int | Sequence[int]) -> Array:
     """x repeated along new axes in front, and along axes of size 1."""
-    return _broadcast_to(x, shape=_shape_argument(shape))
+    shape = _shape_argument(shape)
+    if len(shape) < x.ndim:  # assignment, by which the op broadcasts, would drop leading axes of size 1
+        raise ValueError(f"broadcast_to: {shape} has fewer axes than the tensor, whose shape is {x.shape}")
+    return _broadcast_to(x, shape=shape)
 
 
 @primitive
@@ -159,7 +164,7 @@ def _plain_index(i: Any) -> Any:
     """A part of an index as NumPy takes it. Arrays are copied: backward needs them as they are now."""
     if isinstance(i, Node):
         i = i.value
-    if isinstance(i, list) or is_array(i):
+    if isinstance(i, list | tuple) or is_array(i):
         i = xp.array(i)
         if i.size == 0 and i.dtype.kind == "f":  # an empty list
             i = i.astype(int)
@@ -192,13 +197,13 @@ _concatenate.defvjp_each(_part_of_concatenation)
 def _sequence(op: str, tensors: Any) -> list:
     if isinstance(tensors, Node) or is_array(tensors) or not len(tensors):
         raise ValueError(f"{op}: needs a list of tensors, at least one")
-    return list(tensors)
+    return as_arrays(*tensors)
 
 
 def concatenate(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) -> Array:
     """Tensors joined along an axis they have; all other sizes must agree. `axis` is another name for dim."""
     tensors = _sequence("concatenate", tensors)
-    return _concatenate(*tensors, axis=axis_of("concatenate", dim if axis is None else axis, xp.ndim(_raw(tensors[0]))))
+    return _concatenate(*tensors, axis=axis_of("concatenate", dim if axis is None else axis, tensors[0].ndim))
 
 
 def stack(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) -> Array:
@@ -209,10 +214,6 @@ def stack(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) ->
         raise ValueError(f"stack: all shapes must be the same, got {', '.join(map(str, sorted(shapes)))}")
     dim = axis_of("stack", dim if axis is None else axis, tensors[0].ndim + 1)
     return _concatenate(*[unsqueeze(x, dim) for x in tensors], axis=dim)
-
-
-def _raw(x: Any) -> Any:
-    return x.value if isinstance(x, Node) else x
 
 
 @primitive
