@@ -24,10 +24,13 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
-        self.params = list(dict.fromkeys([params] if isinstance(params, Tensor) else params))
-        for p in self.params:
+        if not isinstance(params, Iterable):
+            raise TypeError(f"{type(self).__name__}: params are tensors; a module's are module.parameters()")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{type(self).__name__}: params are tensors, got {type(p).__name__}")
+        self.params = list(dict.fromkeys(params))  # one that is shared moves once
         if not self.params:
             raise ValueError(f"{type(self).__name__}: got no parameters; a module's are module.parameters()")
         self._at_least_0(lr=lr, weight_decay=weight_decay)
@@ -52,7 +55,8 @@ class Optimizer:
             g = self._checked(p)
             if self.weight_decay:
                 g = g + self.weight_decay * p.value
-            step = self.lr * self.direction(g, state)
+            # `out` keeps the type, whatever the settings are, and makes an array of a single number's step, too.
+            step = xp.multiply(self.direction(g, state), self.lr, out=xp.empty_like(p.value))
             p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
@@ -107,7 +111,7 @@ class SGD(Optimizer):
         """g, or the velocity."""
         if self.momentum == 0.0:
             return g
-        v = state["velocity"] = self.momentum * state["velocity"] + g if "velocity" in state else g
+        v = state["velocity"] = self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
         return g + self.momentum * v if self.nesterov else v
 
 
@@ -162,7 +166,7 @@ class Adam(Optimizer):
         t = state["step"] = state.get("step", 0) + 1
         m = _running_mean(state, "mean", g, beta1)
         v = _running_mean(state, "square", g * g, beta2)
-        root = xp.sqrt(v)
+        root = xp.sqrt(v, out=xp.empty_like(v))
         root *= 1.0 / math.sqrt(1.0 - beta2**t)
         root += self.eps
         xp.divide(m, root, out=root)
