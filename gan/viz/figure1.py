@@ -173,8 +173,9 @@ class Figure1:
         for z in (ends[0], 0.5 * sum(ends), ends[1]):
             at = np.interp(z, first.z, place)
             ax.text(at, -0.1, f"{z:.1f}".replace("-0.0", "0.0"), ha="center", va="top", fontsize=11)
+        behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
         ax.text(high, -0.1, "z", ha="right", va="top", fontsize=14, style="italic")
-        ax.text(high, 0.92, "x = G(z)", ha="right", va="top", fontsize=14, style="italic")
+        ax.text(high, 0.94, "x = G(z)", ha="right", va="top", fontsize=14, style="italic", zorder=9, bbox=behind)
         ax.text(low, 1.5, "− dL_G/dx: where each sample is pushed", color=ORANGE, fontsize=11, va="center")
         arrow = {"angles": "xy", "scale_units": "xy", "scale": 1.0}
         zero = np.zeros_like(place)
@@ -187,9 +188,9 @@ class Figure1:
 
     def _prepare_history(self, first: Snapshot) -> None:
         value, losses, divergence = self.history
-        for ax, title in zip(self.history, ("V(D, G)", "losses", "JSD(p_data, p_g)"), strict=True):
+        for ax, what in zip(self.history, ("V(D, G)", "losses", "JSD"), strict=True):
             ax.set(xlim=(0, self.rounds))
-            ax.set_title(f"{title} in nats", fontsize=12, loc="left")
+            ax.set_ylabel(f"{what}, nats", fontsize=12)
             ax.tick_params(labelsize=10)
             ax.spines[["top", "right"]].set_visible(False)
         for ax in (value, losses):
@@ -197,17 +198,20 @@ class Figure1:
         divergence.set_xlabel("round", fontsize=12)
         value.set_ylim(-2.2, 0.15)
         value.axhline(-LOG_4, color=GREY, linewidth=1.0, linestyle="--", label="−log 4")
-        self._line("best_value", value, color=GREEN, linewidth=1.6, label="max V = −log 4 + 2 JSD")
+        self._line("best_value", value, color=GREEN, linewidth=1.6, label="−log 4 + 2 JSD")
         self._line("value", value, color=PURPLE, linewidth=1.8, label="V")
-        losses.set_ylim(0.0, 3.2) if first.losses.get("generator", 0.0) >= 0 else losses.set_ylim(-3.2, 3.2)
+        losses.set_ylim(-1.6, 3.2)  # a saturating generator's loss is below 0
+        losses.axhline(0.0, color="0.88", linewidth=0.8, zorder=0)
         losses.axhline(LOG_4, color=GREY, linewidth=1.0, linestyle="--", label="log 4")
         self._line("discriminator", losses, color=BLUE, linewidth=1.4, label="L_D")
         self._line("generator", losses, color=ORANGE, linewidth=1.4, label="L_G")
         divergence.set_ylim(0.0, 0.75)
         divergence.axhline(0.5 * LOG_4, color=GREY, linewidth=1.0, linestyle="--", label="log 2")
-        self._line("jsd", divergence, color=GREEN, linewidth=1.8, label="exact JSD")
+        self._line("jsd", divergence, color=GREEN, linewidth=1.8, label="exact JSD(p_data, p_g)")
         for ax in self.history:
-            ax.legend(fontsize=10, frameon=False, loc="upper right", borderaxespad=0.0, labelspacing=0.2)
+            ax.legend(
+                fontsize=11, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.97), handlelength=1.6
+            )
 
     # ---------------------------------------------------------------- each time
 
@@ -235,13 +239,19 @@ class Figure1:
 
 
 class Window:
-    """The figure in a window of its own, while the training goes on. Needs a display."""
+    """The figure in a window of its own, while the training goes on.
+
+    Raises:
+        ValueError: when there is no display.
+    """
 
     def __init__(self, rounds: int):
         from matplotlib import pyplot
 
-        self._pyplot = pyplot
-        self._figure1 = Figure1(rounds, pyplot.figure(figsize=SIZE, dpi=DPI))
+        figure = pyplot.figure(figsize=SIZE, dpi=DPI)
+        if pyplot.get_backend().lower() == "agg":
+            raise ValueError("a window needs a display, and there is none; the animation needs no window")
+        self._pyplot, self._figure1 = pyplot, Figure1(rounds, figure)
 
     def draw(self, snapshots: Sequence[Snapshot]) -> None:
         """Shows the last snapshot."""

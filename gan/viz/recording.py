@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-COLOURS = 128  # enough for curves and text, at a third of the bytes
+COLOURS = 64  # enough for curves and text, at a third of the bytes
 
 
 class Recording:
