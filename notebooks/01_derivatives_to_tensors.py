@@ -74,17 +74,20 @@ plt.ylabel("error of the slope at x = 2")
 plt.legend()
 plt.show()
 
-# %% [markdown] Read the plot from right to left. At first a smaller $h$ helps: the one-sided error shrinks like
+# %% [markdown]
+# Read the plot from right to left. At first a smaller $h$ helps: the one-sided error shrinks like
 # $h$, the central one like $h^2$. Then it grows again, because $f(x+h)$ and $f(x-h)$ agree in nearly all of their
 # 16 digits, and the difference keeps only the few that are left. The central difference with $h$ near $10^{-5}$ is
 # a good choice:
 
 # %%
-for name, error in [("one-sided", one_sided), ("central", central)]:
-    print(f"{name:>9}: with h = 0.1 and h = 0.01 the error is {error[steps >= 0.099][0]:.1e}", end="")
-    print(f" and {error[steps >= 0.0099][0]:.1e}; with h = 1e-5 it is {error[steps >= 0.99e-5][0]:.1e}")
+for h in [0.1, 0.01, 1e-5]:
+    one_sided = abs((f(2 + h) - f(2)) / h - 9)
+    central = abs((f(2 + h) - f(2 - h)) / (2 * h) - 9)
+    print(f"h = {h:<6}  error: one-sided {one_sided:.1e}, central {central:.1e}")
 
-# %% [markdown] Let us keep it as a judge. `numeric` returns the derivative of a function by each of its arguments,
+# %% [markdown]
+# Let us keep it as a judge. `numeric` returns the derivative of a function by each of its arguments,
 # and everything that follows is measured against it.
 #
 # Why not simply use it to train networks? Because each argument takes two more evaluations of the function. A network
@@ -162,9 +165,11 @@ x = 2.0
 u, v = x**2, 3 * x
 through_u = v * 2 * x
 through_v = u * 3
-print("through u:", through_u, "  through v:", through_v, "  numeric:", np.round(numeric(lambda x: x**2 * 3 * x, x), 6))
+print("through u:", through_u, "  through v:", through_v)
+print("numeric:", np.round(numeric(lambda x: x**2 * (3 * x), x), 6))
 
-# %% [markdown] Their sum. A small change of $x$ changes $u$ and $v$, and both changes arrive at $y$. So there are
+# %% [markdown]
+# Their sum. A small change of $x$ changes $u$ and $v$, and both changes arrive at $y$. So there are
 # two rules, and the engine needs nothing else:
 #
 # > **Slopes multiply along a path. The products of all paths add up.**
@@ -257,39 +262,45 @@ def newest_first(y):
 newest_first(s)
 
 # %% [markdown]
-# The next cell draws a graph. How it draws is of no importance here; run it and look at the picture.
+# The next cell draws a graph. How it does so is of no importance here; run it and look at the picture.
 
 
-# %%
+# %% jupyter={"source_hidden": true}
 def draw(result, /, **names):
     """The graph of a result: a box for each value, and an arrow from each parent with the slope on it."""
     names = {node: name for name, node in names.items()}
-    column, rows, place = {result: 0}, {}, {}
+    column, rows, place, boxes = {result: 0}, {}, {}, {}
     for node in newest_first(result):  # a parent stands to the left of all that was made from it
         rows.setdefault(column[node], []).insert(0, node)
         for parent in node.parents:
             column[parent] = max(column.get(parent, 0), column[node] + 1)
-    for k, nodes in rows.items():
-        place |= {node: (-2.4 * k, (len(nodes) - 1) / 2 - i) for i, node in enumerate(nodes)}
-
     width, height = len(rows), max(map(len, rows.values()))
-    ax = plt.figure(figsize=(2.1 * width, 1.2 * height)).add_subplot()
-    for node, (x, y) in place.items():
-        title = " = ".join(part for part in (names.get(node), node.op) if part) or "constant"
-        text = f"{title}\nvalue {node.data:.4g}\ngrad {node.grad:.4g}"
-        box = {"boxstyle": "round", "facecolor": "#dbe9f6" if node.parents else "#fdebd0", "edgecolor": "0.5"}
-        ax.text(x, y, text, ha="center", va="center", size=9, bbox=box)
-        for k, (parent, slope) in enumerate(zip(node.parents, node.slopes, strict=True)):
-            px, py = place[parent]
-            bend = 0.0 if node.parents.count(parent) == 1 else (-0.3, 0.3)[k]
-            arrow = {"arrowstyle": "-|>", "color": "0.4", "connectionstyle": f"arc3,rad={bend}"}
-            ax.annotate("", (x - 0.6, y), (px + 0.6, py), arrowprops=arrow)
-            label = ((x + px) / 2, (y + py) / 2 - 0.6 * bend)
-            ax.text(
-                *label, f"{slope:.4g}", color="C3", ha="center", va="center", size=9, bbox={"color": "white", "pad": 1}
-            )
-    ax.set(xlim=(-2.4 * (width - 1) - 0.8, 0.8), ylim=(-height / 2, height / 2))
+    for k, nodes in rows.items():
+        place |= {node: (-2.0 * k, (len(nodes) - 1) / 2 - i) for i, node in enumerate(nodes)}
+    ax = plt.figure(figsize=(2.0 * width, height), layout="none").add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-2.0 * width + 1, 1), ylim=(-height / 2, height / 2))
     ax.axis("off")
+
+    for node, (x, y) in place.items():
+        name = names.get(node, "" if node.op else "constant")
+        text = f"{name} {f'({node.op})' if name and node.op else node.op}\n"
+        text += f"value {node.data:.4g}\ngrad {node.grad:.4g}"
+        color = "#dbe9f6" if node.parents else "#fdebd0"
+        box = {"boxstyle": "round", "facecolor": color, "edgecolor": "0.5"}
+        text = ax.text(x, y, text.strip(), ha="center", va="center", size=10, bbox=box)
+        boxes[node] = text.get_bbox_patch()
+    for node, (x, y) in place.items():
+        for i, (parent, slope) in enumerate(zip(node.parents, node.slopes)):
+            px, py = place[parent]
+            bend = 0.0 if x - px < 3.0 else -0.3  # around what stands between
+            if node.parents.count(parent) == 2:
+                bend = (-0.35, 0.35)[i]  # two arrows side by side
+            style = {"arrowstyle": "-|>", "color": "0.4", "connectionstyle": f"arc3,rad={bend}"}
+            ends = {"patchA": boxes[parent], "patchB": boxes[node], "shrinkA": 0, "shrinkB": 2}
+            ax.annotate("", (x, y), (px, py), arrowprops=style | ends)
+            middle = ((x + px + bend * (y - py)) / 2, (y + py - bend * (x - px)) / 2)
+            white = {"color": "white", "pad": 1}
+            ax.text(*middle, f"{slope:.4g}", color="C3", ha="center", va="center", size=10, bbox=white)
     plt.show()
 
 
@@ -315,11 +326,11 @@ draw(s, w=w, x=x, b=b, u=u, s=s)
 def backward(y):
     order = newest_first(y)
     for node in order:
-        if node.parents:
+        if node.parents:  # leaves keep the gradient that they have
             node.grad = 0.0
     y.grad = 1.0
     for node in order:
-        for parent, slope in zip(node.parents, node.slopes, strict=True):
+        for parent, slope in zip(node.parents, node.slopes):
             parent.grad += node.grad * slope
 
 
@@ -388,7 +399,8 @@ draw(y, w=w, x=x, b=b, y=y)
 
 # %%
 parts = {cell.splitlines()[0]: cell for cell in In if cell.startswith("# engine")}  # noqa: F821
-lines = [line for cell in parts.values() for line in cell.splitlines() if line.strip() and line.strip()[0] != "#"]
+lines = [line.strip() for cell in parts.values() for line in cell.splitlines()]
+lines = [line for line in lines if line and not line.startswith("#")]
 print(len(parts), "cells with", len(lines), "lines of code")
 
 
@@ -403,14 +415,38 @@ def compare(f, *xs):
     leaves = [Value(x) for x in xs]
     f(*leaves).backward()
     expected = numeric(lambda *xs: f(*map(Value, xs)).data, *xs)
-    for x, leaf, slope in zip(xs, leaves, expected, strict=True):
+    for x, leaf, slope in zip(xs, leaves, expected):
         verdict = "agree" if abs(leaf.grad - slope) <= 1e-6 * max(1.0, abs(slope)) else "DISAGREE"
         print(f"at {x:<5}  engine {leaf.grad:+.6f}   numeric {slope:+.6f}   {verdict}")
 
 
 compare(lambda x, y: (x * y - 2.0) / (1.0 + exp(-x)) + tanh(y) ** 3 - relu(x - y), 1.5, 0.8)
 
-# %% [markdown] **Exercise.** Write the logarithm. Its slope in the cell below, $0$, is wrong on purpose. Correct
+# %% [markdown]
+# And how much work was it? Here is a function of a thousand numbers that counts how often it is called.
+
+# %%
+calls = 0
+
+
+def sum_of_squares(*xs):
+    global calls
+    calls += 1
+    return sum(x * x for x in xs)
+
+
+xs = np.linspace(-1.0, 1.0, 1000)
+numeric(sum_of_squares, *xs)
+print("central differences:", calls, "calls")
+
+calls = 0
+leaves = [Value(x) for x in xs]
+sum_of_squares(*leaves).backward()
+right = np.allclose([leaf.grad for leaf in leaves], 2 * xs)
+print("the engine:", calls, "call, and all 1000 derivatives right:", right)
+
+# %% [markdown]
+# **Exercise.** Write the logarithm. Its slope in the cell below, $0$, is wrong on purpose. Correct
 # it, and run the cell until both agree.
 
 
@@ -440,7 +476,7 @@ y.backward()
 print("with +=:", x.grad)
 
 y.grad = 1.0
-for parent, slope in zip(y.parents, y.slopes, strict=True):
+for parent, slope in zip(y.parents, y.slopes):
     parent.grad = y.grad * slope
 print("with  =:", x.grad)
 
@@ -455,7 +491,8 @@ x.grad = 0.0  # ... so we set it to zero, and go again
 y.backward()
 draw(y, x=x, y=y)
 
-# %% [markdown] Did you notice? The gradient of a leaf is *added to* what it has from before. That is useful: the
+# %% [markdown]
+# Did you notice? The gradient of a leaf is *added to* what it has from before. That is useful: the
 # gradients of several results can be collected in the leaves. But you have to set them to zero when you want to
 # start anew. PyTorch does the same, and forgetting it is one of the most frequent mistakes. (In between, results
 # start at zero by themselves: that is what the first loop in `backward` is for.)
@@ -485,7 +522,7 @@ def gradient_in_order(x, order):
         node.grad = 0.0
     order[0].grad = 1.0
     for node in order:
-        for parent, slope in zip(node.parents, node.slopes, strict=True):
+        for parent, slope in zip(node.parents, node.slopes):
             parent.grad += node.grad * slope
     return x.grad
 
@@ -493,7 +530,8 @@ def gradient_in_order(x, order):
 print("y, a, b, x:", gradient_in_order(x, [y, a, b, x]))
 print("y, b, a, x:", gradient_in_order(x, [y, b, a, x]))
 
-# %% [markdown] In the first order $a$ passes on $1$ when it should pass on $1 + 3$: the part that comes through $b$
+# %% [markdown]
+# In the first order $a$ passes on $1$ when it should pass on $1 + 3$: the part that comes through $b$
 # arrives too late.
 #
 # An order in which every value comes before its parents is called a *topological order* of the graph. Many engines
@@ -505,11 +543,12 @@ print("y, b, a, x:", gradient_in_order(x, [y, b, a, x]))
 y = tanh(x * x + 1.0) * exp(x) - relu(x)
 nodes = newest_first(y)
 print([node.serial for node in nodes])
-print("every value is younger than its parents:", all(p.serial < node.serial for node in nodes for p in node.parents))
+younger = [node.serial > parent.serial for node in nodes for parent in node.parents]
+print("every value is younger than its parents:", all(younger))
 
 # %% [markdown]
-# Without recursion, deep graphs are no problem. Python's stack would end at about a thousand nested calls; this chain
-# is a hundred times as long:
+# Without recursion, deep graphs are no problem. Python allows a few thousand nested calls; this chain has a hundred
+# thousand steps:
 
 # %%
 x = Value(1.0)
@@ -552,7 +591,7 @@ from minigrad import nn, optim
 # %% [markdown]
 # The same expression gives the same gradients. What is new: you say which leaves you want gradients for, with
 # `requires_grad=True`. (Numbers are of type `float32` unless you say otherwise, as networks need no more; here we ask
-# for `float64`, to compare all digits.)
+# for `float64`, to compare. In the last of 16 digits NumPy's $\tanh$ and that of Python's `math` may differ.)
 
 # %%
 w, x, b = (mg.tensor(number, dtype=mg.float64, requires_grad=True) for number in (0.5, 2.0, -0.4))
@@ -578,7 +617,7 @@ J = mg.jacobian(mg.tanh, x)
 print(J.data.round(4))
 
 # %% [markdown]
-# What comes from behind is the gradient of the loss $L$ by each element of $y$, a row $g$ with
+# What arrives on the way back is the gradient of the loss $L$ by each element of $y$, a row $g$ with
 # $g_i = \partial L / \partial y_i$. The two rules, multiply along a path and add up over the paths, become
 #
 # $$\frac{\partial L}{\partial x_j} = \sum_i g_i \, J_{ij}, \qquad\text{in short}\qquad g J.$$
@@ -619,15 +658,15 @@ def show_op(name):
     """The part of elementwise.py from one @primitive to the next."""
     for part in inspect.getsource(elementwise).split("@primitive\n"):
         if part.startswith(f"def {name}("):
-            print("@primitive\n" + part.strip(), end="\n\n\n")
+            print("@primitive\n" + part.strip() + "\n")
 
 
 show_op("mul")
 show_op("tanh")
 
 # %% [markdown]
-# Compare with your `mul` and `tanh` above: the slopes `(y.data, x.data)` became `g * y` and `g * x`, the slope
-# `1.0 - out**2` became `g * (1.0 - out * out)`.
+# (`xp` is NumPy, or its twin for graphics cards.) Compare with your `mul` and `tanh` above: the slopes
+# `(y.data, x.data)` became `g * y` and `g * x`, the slope `1.0 - out**2` became `g * (1.0 - out * out)`.
 #
 # ### An operation of your own
 #
@@ -661,19 +700,28 @@ try:
     mg.gradcheck(softsign, points)
 except mg.GradcheckError as error:
     print(error)
+    report = error.report
 
-# %% [markdown] Read the columns `analytic` and `numeric`. Which one is too large, and by which factor at $x = 4$,
-# the last element? The ratio is $1 + |x| = 5$, which points to the factor that is missing. (The checker weights the
-# elements of the result with random numbers, so the entries are not the slopes themselves. Their ratio does not
-# depend on the weights.)
+# %% [markdown]
+# Read the columns `analytic` and `numeric`. (The checker adds up the elements of the result with random weights, so the
+# entries are not the slopes themselves.) How many times too large is each?
+
+# %%
+for entry in report.wrong:
+    x = points[entry.index]
+    print(f"at x = {x:4}: {entry.analytic / entry.numeric:.4f} times too large")
+
+# %% [markdown]
+# At $x = 4$ it is $5$ times, at $x = 1$ it is $2$ times: that is $1 + |x|$, the factor that is missing.
 
 # %%
 softsign.defvjps(lambda g, out, x: g / (1.0 + abs(x)) ** 2)  # right again
 print(mg.gradcheck(softsign, points))
 
 
-# %% [markdown] **Exercise.** The length of the vector $(x, y)$ is $\sqrt{x^2 + y^2}$. Write both VJPs in the place
-# of the two zeros, and run the cell until all derivatives agree. (Hint: the result, `out`, makes them short.)
+# %% [markdown]
+# **Exercise.** The length of the vector $(x, y)$ is $\sqrt{x^2 + y^2}$. Write both VJPs in the place
+# of the two `g * 1.0`, and run the cell until all derivatives agree. (Hint: the result, `out`, makes them short.)
 
 
 # %%
@@ -683,8 +731,8 @@ def length(x, y):
 
 
 length.defvjps(
-    lambda g, out, x, y: g * 0.0,
-    lambda g, out, x, y: g * 0.0,
+    lambda g, out, x, y: g * 1.0,
+    lambda g, out, x, y: g * 1.0,
 )
 
 try:
@@ -713,7 +761,8 @@ b = mg.tensor([10.0, 20.0, 30.0], requires_grad=True)
 print("b.grad =", b.grad, "with the shape", b.grad.shape)
 print("matrix.grad has the shape", matrix.grad.shape)
 
-# %% [markdown] Each $b_j$ has four paths to the loss, and the products of all paths add up: broadcasting forward
+# %% [markdown]
+# Each $b_j$ has four paths to the loss, and the products of all paths add up: broadcasting forward
 # means **summing backward**. A gradient always has the shape of what it is the gradient of. The rule of `add` says
 # nothing about it; the engine sums for all operations at once. Here it is by hand, for another loss,
 # $\sum_{ij} c_{ij} (M_{ij} + b_j)$, whose gradient by $M + b$ is $c$:
@@ -740,7 +789,8 @@ print("mg.grad:             ", mg.grad(matrix + b, b, c)[0].data)
 
 # %%
 rng = np.random.default_rng(0)
-X, W, b = (mg.tensor(rng.standard_normal(shape), requires_grad=True) for shape in [(4, 3), (2, 3), (2,)])
+shapes = [(4, 3), (2, 3), (2,)]
+X, W, b = (mg.tensor(rng.standard_normal(shape), requires_grad=True) for shape in shapes)
 Y = F.linear(X, W, b)
 G = rng.standard_normal(Y.shape)
 dX, dW, db = mg.grad(Y, [X, W, b], G)
@@ -749,7 +799,8 @@ print("G W:    ", np.allclose(dX.data, G @ W.data), dX.shape)
 print("G^T X:  ", np.allclose(dW.data, G.T @ X.data), dW.shape)
 print("sum of G:", np.allclose(db.data, G.sum(axis=0)), db.shape)
 
-# %% [markdown] A hint for exams: the shapes leave hardly any other choice. $G$ is $4 \times 2$, $X$ is
+# %% [markdown]
+# A help for the memory: the shapes leave hardly any other choice. $G$ is $4 \times 2$, $X$ is
 # $4 \times 3$, and the gradient of $W$ has to be $2 \times 3$.
 #
 # Our own engine gives the same, number by number. It only takes more nodes:
@@ -766,8 +817,10 @@ for n in range(4):
         loss = loss + out * G[n, k]
 loss.backward()
 
-print("the same gradient of W:", np.allclose([[value.grad for value in row] for row in values], dW.data))
-print("nodes: here", len(newest_first(loss)), "- in minigrad 4, that is X, W, b and Y =", Y.op.__name__)
+grads = [[weight.grad for weight in row] for row in values]
+print("the same gradient of W:", np.allclose(grads, dW.data))
+print("nodes here:       ", len(newest_first(loss)))
+print("nodes in minigrad:", len([Y, *Y.args]), "- X, W, b, and Y, which was made by", Y.op.__name__)
 
 # %% [markdown]
 # ### `backward` and `grad`
@@ -775,7 +828,8 @@ print("nodes: here", len(newest_first(loss)), "- in minigrad 4, that is X, W, b 
 # There are two ways to ask for gradients.
 #
 # - `loss.backward()` adds to the `.grad` of *every* leaf behind the loss. That is what training uses.
-# - `mg.grad(y, x)` *returns* the gradients that you name, and leaves `.grad` alone. That is what mathematics uses.
+# - `mg.grad(y, x)` *returns* the gradients that you name, as a tuple, and leaves `.grad` alone. That is what
+#   mathematics uses.
 
 # %%
 x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -791,7 +845,8 @@ x.grad = None
 (x**2).sum().backward()
 print("after a reset, x.grad is ", x.grad)
 
-# %% [markdown] A gradient starts at a single number. From an array, `backward` has to be told with which weights
+# %% [markdown]
+# A gradient starts at a single number. From an array, `backward` has to be told with which weights
 # its elements count:
 
 # %%
@@ -800,15 +855,18 @@ try:
 except ValueError as error:
     print(error)
 
-# %% [markdown] Within `no_grad` nothing is recorded: for evaluating a network, and for changing its weights.
+# %% [markdown]
+# Within `no_grad` nothing is recorded: for evaluating a network, and for changing its weights.
 # `detach` cuts one tensor off its past. A GAN trains its discriminator on images cut off from the generator in that
 # way.
 
 # %%
 with mg.no_grad():
     y = x * 2.0
-z = (x * 2.0).detach()
-print("recorded:", (x * 2.0).requires_grad, "  in no_grad:", y.requires_grad, "  detached:", z.requires_grad)
+z = x * 2.0
+print("recorded:", z.requires_grad)
+print("in no_grad:", y.requires_grad)
+print("detached:", z.detach().requires_grad)
 
 # %% [markdown]
 # ### The derivative of a derivative
@@ -824,19 +882,27 @@ y = mg.tanh(x)
 (first,) = mg.grad(y.sum(), x, create_graph=True)
 (second,) = mg.grad(first.sum(), x)
 
-plt.plot(x.data, y.data, label="$y = \\tanh x$")
-plt.plot(x.data, first.data, label="$y'$, from the graph of $y$")
-plt.plot(x.data, second.data, label="$y''$, from the graph of $y'$")
+plt.plot(x.data, y.data, label=r"$y = \tanh x$")
+plt.plot(x.data, first.data, label="$y'$")
+plt.plot(x.data, second.data, label="$y''$")
 plt.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
 plt.xlabel("x")
-plt.legend()
+plt.ylim(-1.1, 1.45)
+plt.legend(loc="upper center", ncols=3)
 plt.show()
 
 print("first derivative right: ", np.allclose(first.data, 1 - y.data**2))
 print("second derivative right:", np.allclose(second.data, -2 * y.data * (1 - y.data**2)))
 
 # %% [markdown]
-# Why the `sum`? The gradient of $\sum_i \tanh(x_i)$ by $x_j$ is $\tanh'(x_j)$: each $x_j$ is in one term only, so one
+# The same holds for an operation of your own. The rule of `softsign` was written once, and `gradgradcheck` finds that its
+# second derivative is right, too:
+
+# %%
+print(mg.gradgradcheck(softsign, np.array([-3.0, -0.5, 0.2, 1.0, 4.0])))
+
+# %% [markdown]
+# Why the `sum` above? The gradient of $\sum_i \tanh(x_i)$ by $x_j$ is $\tanh'(x_j)$: each $x_j$ is in one term only, so one
 # backward pass gives the slope at all 200 points.
 #
 # ### Activations and their derivatives
@@ -848,12 +914,13 @@ print("second derivative right:", np.allclose(second.data, -2 * y.data * (1 - y.
 # %%
 fig, axes = plt.subplots(2, 3, figsize=(9, 5), sharey=True)
 activations = [nn.Sigmoid(), nn.Tanh(), nn.Softplus(), nn.ReLU(), nn.LeakyReLU(0.2), nn.ELU()]
-for ax, activation in zip(axes.flat, activations, strict=True):
+for ax, activation in zip(axes.flat, activations):
     activation.plot(ax)
     ax.set_ylim(-1.5, 2.5)
 plt.show()
 
-# %% [markdown] **Predict.** A network has ten layers with a sigmoid behind each. The gradient is multiplied by the
+# %% [markdown]
+# **Predict.** A network has ten layers with a sigmoid behind each. The gradient is multiplied by the
 # slope of a sigmoid ten times. What is the most that can be left of it?
 
 # %%
@@ -862,8 +929,9 @@ largest = nn.Sigmoid().derivative(x).max()
 print(f"largest slope of the sigmoid: {largest:.4f}, to the power of 10: {largest**10:.1e}")
 print(f"largest slope of the tanh:    {nn.Tanh().derivative(x).max():.4f}")
 
-# %% [markdown] That is the *vanishing gradient*, and the reason why deep networks are built with ReLU and its
-# relatives, whose slope is 1 wherever they are active.
+# %% [markdown]
+# That is the *vanishing gradient*, and the reason why deep networks are built with ReLU and its
+# relatives, whose slope is 1 for all $x > 0$.
 #
 # ## 5. A perceptron learns
 #
@@ -878,7 +946,8 @@ points = np.concatenate(clouds).astype(np.float32)
 classes = np.repeat([[0.0], [1.0]], 100, axis=0).astype(np.float32)
 print(points.shape, classes.shape)
 
-# %% [markdown] And the ten lines. Each step is what you have seen: a result, its gradients, a step in the opposite
+# %% [markdown]
+# And the ten lines. Each step is what you have seen: a result, its gradients, a step in the opposite
 # direction. `optimizer.step()` does `weight = weight - lr * weight.grad`, for the weights and the bias.
 
 # %%
@@ -887,7 +956,8 @@ optimizer = optim.SGD(perceptron.parameters(), lr=0.5)
 losses = []
 
 for _ in range(60):
-    loss = F.binary_cross_entropy(perceptron(points), classes)
+    p = perceptron(points)
+    loss = F.binary_cross_entropy(p, classes)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -903,8 +973,9 @@ with mg.no_grad():
     p = perceptron(np.stack([x1.ravel(), x2.ravel()], axis=1)).data.reshape(x1.shape)
 shades = right.contourf(x1, x2, p, levels=np.linspace(0, 1, 11), cmap="coolwarm", alpha=0.6)
 right.contour(x1, x2, p, levels=[0.5], colors="black")
-right.scatter(*points.T, c=np.where(classes[:, 0] == 1, "C3", "C0"), s=10, edgecolor="white", linewidth=0.3)
-right.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title="The points, and the line where p = 1/2")
+colors = np.where(classes[:, 0] == 1, "C3", "C0")
+right.scatter(*points.T, c=colors, s=10, edgecolor="white", linewidth=0.3)
+right.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", title="The line where p = 1/2")
 fig.colorbar(shades, ax=right, label="p")
 plt.show()
 
@@ -912,7 +983,7 @@ right_answers = (perceptron(points).data > 0.5) == classes
 print(f"{right_answers.sum()} of {len(points)} points are on the right side")
 
 # %% [markdown]
-# The clouds overlap, so no line can separate all of the points.
+# The clouds overlap, so a few points are on the wrong side.
 #
 # ## 6. On to PyTorch
 #
@@ -920,29 +991,32 @@ print(f"{right_answers.sum()} of {len(points)} points are on the right side")
 # perceptron in PyTorch; the lines that differ are marked.
 #
 # ```python
-# import torch                                                                       # differs
-# from torch import nn, optim                                                        # differs
-# import torch.nn.functional as F                                                    # differs
+# import torch  # differs
+# from torch import nn, optim  # differs
+# import torch.nn.functional as F  # differs
 #
-# perceptron = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())                          # differs
+# perceptron = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())  # differs
 # optimizer = optim.SGD(perceptron.parameters(), lr=0.5)
 # losses = []
-# points, classes = torch.tensor(points), torch.tensor(classes)                      # differs
+# points, classes = torch.tensor(points), torch.tensor(classes)  # differs
 #
 # for _ in range(60):
-#     loss = F.binary_cross_entropy(perceptron(points), classes)
+#     p = perceptron(points)
+#     loss = F.binary_cross_entropy(p, classes)
 #     optimizer.zero_grad()
 #     loss.backward()
 #     optimizer.step()
 #     losses.append(loss.item())
 # ```
 #
+# The model could have been written in this way here, too. What else is different:
+#
 # | | minigrad | PyTorch |
 # |---|---|---|
 # | `x.data`, `x.grad` | NumPy arrays | tensors |
 # | NumPy arrays beside tensors | can be used as they are | become tensors first: `torch.tensor(array)` |
 # | gradients by name | `mg.grad(y, x)` | `torch.autograd.grad(y, x)` |
-# | check of gradients | `mg.gradcheck(f, x)`, always in `float64` | `torch.autograd.gradcheck(f, x)`, as `x` is |
+# | check of gradients | `mg.gradcheck(f, x)` | `torch.autograd.gradcheck(f, x)`, with `x` in `float64` |
 # | an operation of your own | `@mg.primitive` and `defvjps` | a subclass of `torch.autograd.Function` |
 # | backward twice on one graph | works | asks for `retain_graph=True` the first time |
 #
@@ -951,9 +1025,11 @@ print(f"{right_answers.sum()} of {len(points)} points are on the right side")
 # %%
 x = mg.tensor([1.0, 2.0], requires_grad=True)
 y = (x * np.array([3.0, 4.0], dtype=np.float32)).sum()
+print("mg.grad:", mg.grad(y, x))
 y.backward()
 y.backward()
-print("data:", type(x.data).__name__, "  grad:", type(x.grad).__name__, x.grad, "  mg.grad:", mg.grad(y, x))
+print("backward twice:", x.grad, " data:", type(x.data).__name__, " grad:", type(x.grad).__name__)
+print("the model:", nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())(points).shape)
 
 # %% [markdown]
 # ## What to take along

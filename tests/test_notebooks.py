@@ -93,12 +93,12 @@ def test_tidy_replaces_addresses_and_random_ids():
     first, second = "4f008671af7749a1b35a7740829e7475", "8545352a-7f53-42fb-b0f0-4df0c48bd27e"
     notebook = _notebook(
         build.nbformat.v4.new_output("stream", text="<object at 0x7f1c2a3b4d50>\n"),
-        _display(text__plain="<f at 0x7F1C2A3B4D50>", text__html=f"<p id='a{second}'>{second}{first}</p>"),
+        _display(text__plain="<f at 0x7F1C2A3B4D50>", text__html=f"<p id='p{second}'>{second}, {first}</p>"),
     )
     build.tidy(notebook)
     stream, display = notebook.cells[0].outputs
     assert stream.text == "<object at 0x...>\n"
-    assert display.data == {"text/plain": "<f at 0x...>", "text/html": "<p id='aid1'>id1id2</p>"}
+    assert display.data == {"text/plain": "<f at 0x...>", "text/html": "<p id='pid1'>id1, id2</p>"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,9 @@ def test_tidy_replaces_addresses_and_random_ids():
             "cell 1 shows an error, KeyError",
         ),
         (
-            lambda cells: cells[1].outputs.append(build.nbformat.v4.new_output("stream", "stderr", text="careful\n")),
+            lambda cells: cells[1].outputs.append(
+                build.nbformat.v4.new_output("stream", name="stderr", text="careful\n")
+            ),
             "cell 1 shows a warning: careful",
         ),
     ],
