@@ -92,6 +92,7 @@ class Game:
         if len({player.name for player in players}) < len(players):
             raise ValueError(f"players need different names, got {', '.join(player.name for player in players)}")
         self.players = {player.name: player for player in players}
+        self._others = {player.name: _Bystanders(player, players) for player in players}
         self.prior = prior
         self.noise_size = noise_size
 
@@ -99,9 +100,8 @@ class Game:
         """One step of one player, which leaves all others as they are; returns its loss before the step."""
         if name not in self.players:
             raise ValueError(f"there is no player '{name}', only {', '.join(self.players)}")
-        player = self.players[name]
-        with _bystanders([other for other in self.players.values() if other is not player], player):
-            return player.step(batch)
+        with self._others[name].left_alone():
+            return self.players[name].step(batch)
 
     def play_round(self, draw: Callable[[], Batch]) -> dict[str, float]:
         """One round of Algorithm 1: each player takes its steps, each on a new batch. Returns each one's last loss."""
@@ -146,30 +146,33 @@ def _noise_size(generator: nn.Module) -> int:
     return next(generator.parameters()).shape[1]
 
 
-@contextlib.contextmanager
-def _bystanders(others: Sequence[Player], player: Player) -> Iterator[None]:
-    """Within this context the others' parameters are constants; at its end their buffers are as they were.
+class _Bystanders:
+    """What belongs to the others while one player moves."""
 
-    Constants cost no gradients: with the discriminator frozen, the generator's step saves a third of its backward pass.
-    """
-    own = set(player.parameters)
-    frozen = [p for other in others for p in other.parameters if p.requires_grad and p not in own]
-    buffers = [
-        (module, name, getattr(module, name).copy())
-        for other in others
-        for network in other.networks
-        for module in network.modules()
-        for name in module.buffer_names
-    ]
-    for p in frozen:
-        p.requires_grad = False
-    try:
-        yield
-    finally:
+    def __init__(self, player: Player, players: Sequence[Player]):
+        others = [other for other in players if other is not player]
+        own = set(player.parameters)
+        self.parameters = [p for other in others for p in other.parameters if p not in own]
+        modules = [module for other in others for network in other.networks for module in network.modules()]
+        self.buffers = [(module, name) for module in modules for name in module.buffer_names]
+
+    @contextlib.contextmanager
+    def left_alone(self) -> Iterator[None]:
+        """Within this context their parameters are constants; at its end their buffers are as they were.
+
+        Constants cost no gradients: with D frozen, the generator's step saves a third of its backward pass.
+        """
+        frozen = [p for p in self.parameters if p.requires_grad]
+        buffers = [getattr(module, name).copy() for module, name in self.buffers]
         for p in frozen:
-            p.requires_grad = True
-        for module, name, value in buffers:
-            setattr(module, name, value)
+            p.requires_grad = False
+        try:
+            yield
+        finally:
+            for p in frozen:
+                p.requires_grad = True
+            for (module, name), value in zip(self.buffers, buffers, strict=True):
+                setattr(module, name, value)
 
 
 def two_player(
