@@ -494,8 +494,9 @@ draw(y, x=x, y=y)
 # %% [markdown]
 # Did you notice? The gradient of a leaf is *added to* what it has from before. That is useful: the
 # gradients of several results can be collected in the leaves. But you have to set them to zero when you want to
-# start anew. PyTorch does the same, and forgetting it is one of the most frequent mistakes. (In between, results
-# start at zero by themselves: that is what the first loop in `backward` is for.)
+# start anew. PyTorch does the same, and forgetting it is one of the most frequent mistakes.
+# (Results are another matter: the first loop in `backward` sets their gradients to zero, so that nothing is counted
+# twice.)
 #
 # ### Why the newest first?
 #
@@ -895,16 +896,16 @@ print("first derivative right: ", np.allclose(first.data, 1 - y.data**2))
 print("second derivative right:", np.allclose(second.data, -2 * y.data * (1 - y.data**2)))
 
 # %% [markdown]
-# The same holds for an operation of your own. The rule of `softsign` was written once, and `gradgradcheck` finds that its
-# second derivative is right, too:
+# Why the `sum`? The gradient of $\sum_i \tanh(x_i)$ by $x_j$ is $\tanh'(x_j)$: each $x_j$ is in one term only, so one
+# backward pass gives the slope at all 200 points.
+#
+# Your own operation can be differentiated twice, too, although you wrote its rule only once. `gradgradcheck` compares
+# second derivatives with numbers:
 
 # %%
 print(mg.gradgradcheck(softsign, np.array([-3.0, -0.5, 0.2, 1.0, 4.0])))
 
 # %% [markdown]
-# Why the `sum` above? The gradient of $\sum_i \tanh(x_i)$ by $x_j$ is $\tanh'(x_j)$: each $x_j$ is in one term only, so one
-# backward pass gives the slope at all 200 points.
-#
 # ### Activations and their derivatives
 #
 # Between its layers a network has an *activation*, a function applied to each element. When it comes to learning,
