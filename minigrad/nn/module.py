@@ -167,7 +167,8 @@ class Module:
 
     def __repr__(self) -> str:
         children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
-        inside = "\n  " + "\n  ".join(children) + "\n" if children else self.extra_repr()
+        lines = [line for line in (self.extra_repr(), *children) if line]
+        inside = "\n  " + "\n  ".join(lines) + "\n" if children else self.extra_repr()
         return f"{type(self).__name__}({inside})"
 
 
