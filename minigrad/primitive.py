@@ -101,7 +101,7 @@ def primitive(forward: Callable[..., Any]) -> Any:
             raise _explain(op, raw, error) from None
         if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
             value = xp.asarray(value)
-        if integers_only and value.dtype == xp.float64:
+        if integers_only and value.dtype == xp.float64 and "dtype" not in options:  # which a cast is told
             value = value.astype(DEFAULT_FLOAT)
 
         out = _new(Node.result_type)

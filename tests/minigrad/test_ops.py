@@ -99,7 +99,7 @@ def test_float32_gradients_are_those_of_float64(row, call):
         np.testing.assert_allclose(a.data, b.data, rtol=1e-3, atol=1e-4)
 
 
-@each_differentiable_call
+@pytest.mark.parametrize(("row", "call"), [*op_table.params(differentiable=True), *op_table.params("ties")])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_both_modes_give_the_same_bits(row, call, dtype):
     xs = leaves(call, dtype)
@@ -234,7 +234,8 @@ def test_integer_tensors_alone():
     assert t.sum().dtype == np.int64
     for y in (t / 2, t * 0.5, t.mean(), mg.exp(t), mg.sqrt(t), mg.sigmoid(t), t**0.5):
         assert y.dtype == np.float32
-    assert (t / np.array([1.0, 2.0, 4.0])).dtype == np.float64
+    for y in (t.double(), t.to(np.float64), (t > 1).double(), t / np.array([1.0, 2.0, 4.0])):
+        assert y.dtype == np.float64
 
 
 @pytest.mark.parametrize("choose", [(0.0, "x"), ("x", 0.0), (1, "x"), (np.float64(1.5), "x"), (0.5, 2.0)])
@@ -303,6 +304,16 @@ def test_mixed_derivatives_of_a_power_agree_where_the_exponent_is_zero():
     by_x, by_y = mg.grad((x**y).sum(), [x, y], create_graph=True)
     np.testing.assert_allclose(mg.grad(by_x.sum(), y)[0].data, 1.0 / x.data)
     np.testing.assert_allclose(mg.grad(by_y.sum(), x)[0].data, 1.0 / x.data)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_ties_share_evenly_to_the_last_bit_in_both_modes(count):
+    for f in (mg.max, mg.min):
+        x = mg.Tensor(np.full(count, 2.0), requires_grad=True)
+        for create_graph in (False, True):
+            np.testing.assert_array_equal(
+                mg.grad(f(x), x, create_graph=create_graph)[0].data, np.full(count, 1 / count)
+            )
 
 
 def test_no_gradient_passes_through_integers():
