@@ -283,7 +283,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
-elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(where(x > 0, 0.0, x))))
+elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(where(x < 0, x, 0.0))))
 
 
 @primitive
