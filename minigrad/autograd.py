@@ -128,7 +128,7 @@ def backward(y: Tensor, gradient: Array | None = None) -> None:
     given_out = {id(grads[y])}
     _propagate(grads, None, (), record=False)
     for leaf, g in grads.items():
-        leaf.grad = _own(g, given_out) if leaf.grad is None else leaf.grad + g
+        leaf.grad = _own(g, given_out) if leaf.grad is None else xp.asarray(leaf.grad + g)
 
 
 def _own(g: Any, given_out: set[int]) -> Array:
@@ -204,15 +204,12 @@ def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tens
 
 
 class _Recording(contextlib.ContextDecorator):
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
     def __enter__(self) -> None:
-        self._before.append(grad_mode.enabled)
+        grad_mode.outer.append(grad_mode.enabled)
         grad_mode.enabled = self.enabled
 
     def __exit__(self, *exception: object) -> None:
-        grad_mode.enabled = self._before.pop()
+        grad_mode.enabled = grad_mode.outer.pop()
 
 
 class no_grad(_Recording):  # noqa: N801, PyTorch's name
