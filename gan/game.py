@@ -48,6 +48,8 @@ class Player:
         self.steps = steps
         self.schedule = schedule
         self.parameters = [p for network in networks for p in network.parameters()]
+        modules = [module for network in networks for module in network.modules()]
+        self.buffers = [(module, name) for module in modules for name in module.buffer_names]
 
     def step(self, batch: Batch) -> float:
         """One step of the optimizer; returns the loss before it.
@@ -55,9 +57,11 @@ class Player:
         Raises:
             FloatingPointError: when the loss is not a finite number; nothing has been changed then.
         """
+        before = _copies(self.buffers)
         loss = self.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
+            _put_back(self.buffers, before)
             raise FloatingPointError(f"the loss of the {self.name} is {value}; try a lower learning rate")
         self.optimizer.zero_grad()
         loss.backward()
@@ -151,10 +155,9 @@ class _Bystanders:
 
     def __init__(self, player: Player, players: Sequence[Player]):
         others = [other for other in players if other is not player]
-        own = set(player.parameters)
+        own, own_buffers = set(player.parameters), set(player.buffers)
         self.parameters = [p for other in others for p in other.parameters if p not in own]
-        modules = [module for other in others for network in other.networks for module in network.modules()]
-        self.buffers = [(module, name) for module in modules for name in module.buffer_names]
+        self.buffers = [buffer for other in others for buffer in other.buffers if buffer not in own_buffers]
 
     @contextlib.contextmanager
     def left_alone(self) -> Iterator[None]:
@@ -163,7 +166,7 @@ class _Bystanders:
         Constants cost no gradients: with D frozen, the generator's step saves a third of its backward pass.
         """
         frozen = [p for p in self.parameters if p.requires_grad]
-        buffers = [getattr(module, name).copy() for module, name in self.buffers]
+        before = _copies(self.buffers)
         for p in frozen:
             p.requires_grad = False
         try:
@@ -171,8 +174,16 @@ class _Bystanders:
         finally:
             for p in frozen:
                 p.requires_grad = True
-            for (module, name), value in zip(self.buffers, buffers, strict=True):
-                setattr(module, name, value)
+            _put_back(self.buffers, before)
+
+
+def _copies(buffers: Sequence[tuple[nn.Module, str]]) -> list[Array]:
+    return [getattr(module, name).copy() for module, name in buffers]
+
+
+def _put_back(buffers: Sequence[tuple[nn.Module, str]], values: Sequence[Array]) -> None:
+    for (module, name), value in zip(buffers, values, strict=True):
+        setattr(module, name, value)
 
 
 def two_player(
@@ -194,6 +205,8 @@ def two_player(
     Raises:
         ValueError: when the objective is not known, or k is below 1.
     """
+    if k < 1:
+        raise ValueError(f"k, the discriminator's steps in a round, must be at least 1, got {k}")
     wanted = named(objective)
     make_optimizer = optimizer or (lambda params: optim.Adam(params, lr=1e-3, betas=(0.5, 0.999)))
 
