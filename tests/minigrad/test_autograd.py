@@ -10,7 +10,9 @@ import minigrad as mg
 
 def leaf(*values, shape=None, dtype=np.float64):
     """A Tensor that requires gradients."""
-    return mg.Tensor(np.array(values, dtype=dtype).reshape(shape or (len(values),)), requires_grad=True)
+    return mg.Tensor(
+        np.array(values, dtype=dtype).reshape((len(values),) if shape is None else shape), requires_grad=True
+    )
 
 
 def number(value):
