@@ -87,7 +87,7 @@ def test_loss_and_intermediates_die_on_del(use):
 
 
 def test_every_op_of_a_network_lets_go():
-    x, target = mg.tensor(np.ones((8, 3))), np.zeros((8, 1))
+    x, target = mg.tensor(np.arange(24.0).reshape(8, 3)), np.zeros((8, 1))
     net = nn.MLP([3, 5, 1], mg.tanh).double()
     hidden = mg.concatenate([net(x), net(x)], 1)[:, [0, 0, 1]]
     loss = (
