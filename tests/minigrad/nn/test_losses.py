@@ -34,6 +34,7 @@ CROSS_ENTROPY = {
     "(N, C, d1)": lambda rng: (rng.standard_normal((2, 3, 4)), rng.integers(0, 3, (2, 4))),
     "(N, C, d1, d2)": lambda rng: (rng.standard_normal((2, 3, 2, 2)), rng.integers(0, 3, (2, 2, 2))),
     "probabilities (N, C)": lambda rng: (rng.standard_normal((5, 3)), softmax(rng.standard_normal((5, 3)))),
+    "sums other than 1 (N, C)": lambda rng: (rng.standard_normal((5, 3)), rng.uniform(0.0, 1.0, (5, 3))),
     "probabilities (C,)": lambda rng: (rng.standard_normal(4), softmax(rng.standard_normal(4))),
     "probabilities (N, C, d1)": lambda rng: (
         rng.standard_normal((2, 3, 4)),
