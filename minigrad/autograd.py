@@ -47,7 +47,7 @@ def _propagate(grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Colle
             if vjp is None:
                 continue
             grad = vjp(g, out, *args, **options)
-            if grad.shape != value.shape or grad.dtype != value.dtype:
+            if grad.dtype is not value.dtype or grad.shape != value.shape:
                 grad = _fit(grad, value, op, i)
             if parent in grads:
                 grads[parent] = grads[parent] + grad  # not `+=`: a rule may hand the same array to two parents

@@ -18,11 +18,15 @@ Array = Any  # numpy.ndarray or cupy.ndarray: neither knows of the other, so no 
 #: What a Python float becomes, as in PyTorch.
 DEFAULT_FLOAT = numpy.float32
 
+_NUMPY_TYPES = (numpy.ndarray, numpy.generic)
+
 __all__ = ["DEFAULT_FLOAT", "Array", "array_module", "empty", "is_array", "scatter_add", "to_numpy", "xp"]
 
 
 def array_module(x: Array) -> ModuleType:
     """The module, ``numpy`` or ``cupy``, that the array x belongs to."""
+    if isinstance(x, _NUMPY_TYPES):
+        return numpy
     return sys.modules["cupy"] if type(x).__module__.partition(".")[0] == "cupy" else numpy
 
 

@@ -57,29 +57,36 @@ def matmul(x: Array, y: Array) -> Array:
 
 
 @primitive
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x @ weight.T + bias in one node; x (..., in), weight (out, in), bias (out,) or None, result (..., out)."""
-    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        size = f"{x.shape[-1]} features" if x.ndim else "no features"
-        raise ValueError(f"linear: input {x.shape} has {size}, weight {weight.shape} expects {weight.shape[-1]}")
-    out = xp.dot(_rows(x), weight.T)
-    if bias is not None:
-        if bias.shape != weight.shape[:1]:
-            raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}, one for each row")
-        out = out + bias
-    return out if x.ndim == 2 else out.reshape((*x.shape[:-1], weight.shape[0]))
+def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    out = xp.dot(x, weight.T)
+    return out if bias is None else out + bias
 
 
-def _rows(x: Array) -> Array:
-    """All axes but the last made one."""
-    return x if x.ndim == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
-
-
-linear.defvjps(
-    lambda g, out, x, weight, bias=None: mm(_rows(g), weight).reshape(x.shape),
-    lambda g, out, x, weight, bias=None: mm(_rows(g).T, _rows(x)),
-    lambda g, out, x, weight, bias=None: _rows(g).sum(axis=0),
+_linear.defvjps(
+    lambda g, out, x, weight, bias=None: mm(g, weight),
+    lambda g, out, x, weight, bias=None: mm(g.T, x),
+    lambda g, out, x, weight, bias=None: g.sum(axis=0),
 )
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x @ weight.T + bias in one node; x (..., in), weight (out, in), bias (out,) or None, result (..., out).
+
+    Raises:
+        ValueError: when the shapes do not fit.
+    """
+    if len(weight.shape) != 2:
+        raise ValueError(f"linear: weight must be a matrix (out, in), got shape {weight.shape}")
+    shape, (out_features, in_features) = x.shape, weight.shape
+    if not shape or shape[-1] != in_features:
+        size = f"{shape[-1]} features" if shape else "no features"
+        raise ValueError(f"linear: input {shape} has {size}, weight {weight.shape} expects {in_features}")
+    if bias is not None and bias.shape != (out_features,):
+        raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}, one for each row")
+    if len(shape) == 2:
+        return _linear(x, weight, bias)
+    rows = reshape(x, math.prod(shape[:-1]), in_features)
+    return reshape(_linear(rows, weight, bias), *shape[:-1], out_features)
 
 
 @primitive

@@ -12,7 +12,7 @@ from typing import Any
 from ..backend import Array, xp
 from ..primitive import primitive
 from .elementwise import astype, exp, neg, sqrt
-from .shaping import Axes, axes_of, axis_of, broadcast_to
+from .shaping import Axes, _broadcast_to, axes_of, axis_of
 
 
 def _options(op: str, x: Array, dim: Axes, keepdim: bool, axis: Axes, keepdims: bool) -> dict[str, Any]:
@@ -28,7 +28,8 @@ def _kept(g: Array, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
 
 
 def _count(x: Array, axes: tuple[int, ...]) -> int:
-    return math.prod(x.shape[i] for i in axes)
+    """How many elements make one."""
+    return x.size if len(axes) == x.ndim else math.prod([x.shape[i] for i in axes])
 
 
 @primitive
@@ -36,7 +37,7 @@ def _sum(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
     return x.sum(axis=axes, keepdims=keepdim)
 
 
-_sum.defvjps(lambda g, out, x, *, axes, keepdim: broadcast_to(_kept(g, x, axes, keepdim), x.shape))
+_sum.defvjps(lambda g, out, x, *, axes, keepdim: _broadcast_to(_kept(g, x, axes, keepdim), shape=x.shape))
 
 
 def sum(x: Array, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -50,7 +51,9 @@ def _mean(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
 
 
 _mean.defvjps(
-    lambda g, out, x, *, axes, keepdim: broadcast_to(_kept(g, x, axes, keepdim) * _inverse(_count(x, axes)), x.shape)
+    lambda g, out, x, *, axes, keepdim: _broadcast_to(
+        _kept(g, x, axes, keepdim) * _inverse(_count(x, axes)), shape=x.shape
+    )
 )
 
 
