@@ -32,21 +32,34 @@ def _weighted_log(weight: np.ndarray, value: np.ndarray) -> np.ndarray:
         return np.where(weight == 0, 0.0, weight * np.log(value))
 
 
+def _log_ratio(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """p log(p / q) without the quotient, which may be too large or too small for a float."""
+    return _weighted_log(p, p) - _weighted_log(p, q)
+
+
 def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
     """V(D, G) = E_p log D + E_q log(1 - D) in nats, for D = d on the grid. Source: Goodfellow et al. 2014, eq. 1."""
-    return float(np.trapezoid(_weighted_log(p, d) + _weighted_log(q, 1.0 - np.asarray(d)), x))
+    p, q, d = np.broadcast_arrays(p, q, d)
+    # D* rounds to 0 or 1 where one density is below 2e-16 of the other. A weight as small as that counts as 0.
+    on_data = _weighted_log(np.where((d == 0.0) & (p < 2e-16 * q), 0.0, p), d)
+    on_samples = _weighted_log(np.where((d == 1.0) & (q < 2e-16 * p), 0.0, q), 1.0 - d)
+    return float(np.trapezoid(on_data + on_samples, x))
 
 
 def kl(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
     """KL(p || q) = E_p log(p / q) in nats; infinite where p has mass and q has none."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return float(np.trapezoid(_weighted_log(p, np.asarray(p) / np.asarray(q)), x))
+    return float(np.trapezoid(_log_ratio(p, q), x))
+
+
+def _half_of_jsd(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """p log(p / m) with m = (p + q) / 2, both numbers doubled: the half of the smallest float is 0."""
+    p, q = np.asarray(p), np.asarray(q)
+    return 0.5 * _log_ratio(2.0 * p, p + q)
 
 
 def jsd(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
     """The Jensen-Shannon divergence, KL(p || m) / 2 + KL(q || m) / 2 with m = (p + q) / 2, in nats: from 0 to log 2."""
-    d = optimal_discriminator(p, q)
-    return 0.5 * float(np.trapezoid(_weighted_log(p, 2.0 * d) + _weighted_log(q, 2.0 * (1.0 - d)), x))
+    return 0.5 * float(np.trapezoid(_half_of_jsd(p, q) + _half_of_jsd(q, p), x))
 
 
 class GeneratedDistribution:
@@ -65,12 +78,13 @@ class GeneratedDistribution:
     def __init__(self, generator: nn.Module, prior: Distribution, points: int = 4001):
         self.generator, self.prior = generator, prior
         self.z = np.linspace(*prior.support(), points)
-        self.x, slope = self._value_and_slope(self.z)
+        self.x, _ = self._value_and_slope(self.z)
         weight = np.gradient(self.z) * prior.density(self.z)
         weight[[0, -1]] *= 0.5
         self.weight = weight / weight.sum()
         self._pieces = _monotone_pieces(self.z, self.x)
-        self._flat = slope == 0.0
+        same = np.diff(self.x) == 0.0
+        self._flat = np.append(same, False) | np.append(False, same)
 
     def _value_and_slope(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """G and G' at each z."""
@@ -110,22 +124,24 @@ class GeneratedDistribution:
             _, slope = self._value_and_slope(z)
             with np.errstate(divide="ignore"):
                 total[inside] += self.prior.density(z) / np.abs(slope)
+        total[np.isin(x, self.x[self._flat])] = np.inf
         return total
 
     def _grid(self, data: Distribution, points: int = 2001) -> np.ndarray:
         """Points fine enough for both: of the data evenly, of p_g where its mass is, and on both sides of each jump."""
-        ends = np.array([end for _, xs in self._pieces for end in (xs[0], xs[-1])])
+        ends = np.array([*data.support(), *(end for _, xs in self._pieces for end in (xs[0], xs[-1]))])
         beside = [np.nextafter(ends, -np.inf), np.nextafter(ends, np.inf)]
         return np.unique(np.concatenate([np.linspace(*data.support(), points), self.x, *beside]))
 
     def jsd(self, data: Distribution) -> float:
         """The exact Jensen-Shannon divergence between data and p_g, in nats."""
         x = self._grid(data)
-        p, d = data.density(x), optimal_discriminator(data.density(x), self.density(x))
-        fake = np.interp(self.x, x, d)
-        fake[self._flat] = 0.0
-        on_data = np.trapezoid(_weighted_log(p, 2.0 * d), x)
-        return 0.5 * float(on_data + self.expectation(_weighted_log(np.ones_like(fake), 2.0 * (1.0 - fake))))
+        p, q = data.density(x), self.density(x)
+        finite = np.isfinite(q)  # where G turns p_g is not, but all integrals are
+        on_data = np.trapezoid(_half_of_jsd(p, q)[finite], x[finite])
+        doubt = np.where(finite, optimal_discriminator(q, p), 1.0)  # 1 - D*, with every digit where D* is nearly 1
+        on_samples = np.where(self._flat, 1.0, np.interp(self.x, x, doubt))
+        return 0.5 * float(on_data + _weighted_log(self.weight, 2.0 * on_samples).sum())
 
     def value(self, discriminator: nn.Module, data: Distribution) -> float:
         """V(D, G) in nats, exact but for the grid, for a discriminator that returns logits."""
