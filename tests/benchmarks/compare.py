@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workloads import Step, Workload
 
 TORCH_THREADS = 2
+BUSY = 0.5  # load from which others get in the way
 PAUSE = 0.05  # seconds, after which the threads of the library that ran before have gone to sleep
 
 
@@ -139,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     about |= {"torch threads": TORCH_THREADS, "cores": os.cpu_count(), "load": load_before}
     print("medians;", ", ".join(f"{name} {value}" for name, value in about.items()))
     print(table(rows))
+    if load_before is not None and load_before > BUSY:
+        print(f"The machine was busy (load {load_before:.1f}): these ratios are not worth quoting.")
     if options.json:
         options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2))
     return 0
