@@ -53,8 +53,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def make_game(settings: argparse.Namespace, rng: np.random.Generator) -> gan.TwoPlayerGame:
     """Two small networks that play against each other."""
-    if settings.steps < 1:
-        raise ValueError(f"steps must be at least 1, got {settings.steps}")
     generator = nn.MLP([1, 16, 16, 1], nn.Softplus, rng=rng)
     discriminator = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     return gan.two_player(
@@ -108,6 +106,9 @@ def write_pictures(out: Path, figure: gan.viz.Figure1, snapshots: list[gan.viz.S
 def run(settings: argparse.Namespace) -> dict[str, object]:
     """Trains, writes everything, and returns the summary."""
     started = time.perf_counter()
+    for name, lowest in {"steps": 1, "batch": 1, "seed": 0}.items():
+        if getattr(settings, name) < lowest:
+            raise ValueError(f"{name} must be at least {lowest}, got {getattr(settings, name)}")
     rng = np.random.default_rng(settings.seed)
     game = make_game(settings, rng)
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse_arguments(argv)
     try:
         summary = run(settings)
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     data = DATA[settings.data]
