@@ -131,7 +131,10 @@ class Game:
 
 
 class TwoPlayerGame(Game):
-    """The game of a discriminator, which returns logits and moves first, and a generator; made by ``two_player``."""
+    """The game of a discriminator, which returns logits and moves first, and a generator; made by ``two_player``.
+
+    Another ``objective`` may be set at any time: it is what both want from the next step on.
+    """
 
     def __init__(
         self,
@@ -207,15 +210,14 @@ def two_player(
     """
     if k < 1:
         raise ValueError(f"k, the discriminator's steps in a round, must be at least 1, got {k}")
-    wanted = named(objective)
     make_optimizer = optimizer or (lambda params: optim.Adam(params, lr=1e-3, betas=(0.5, 0.999)))
 
     def discriminator_loss(batch: Batch) -> Tensor:
         # Real and fake go through the discriminator separately: they are not one batch to its normalisation.
-        return wanted.discriminator_loss(discriminator(batch["real"]), discriminator(generator(batch["noise"])))
+        return game.objective.discriminator_loss(discriminator(batch["real"]), discriminator(generator(batch["noise"])))
 
     def generator_loss(batch: Batch) -> Tensor:
-        return wanted.generator_loss(discriminator(generator(batch["noise"])))
+        return game.objective.generator_loss(discriminator(generator(batch["noise"])))
 
     def player(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], steps: int) -> Player:
         own = make_optimizer(list(network.parameters()))
@@ -225,4 +227,5 @@ def two_player(
         player("discriminator", discriminator, discriminator_loss, k),
         player("generator", generator, generator_loss, 1),
     ]
-    return TwoPlayerGame(generator, discriminator, wanted, players, prior or Normal())
+    game = TwoPlayerGame(generator, discriminator, named(objective), players, prior or Normal())
+    return game

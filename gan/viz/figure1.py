@@ -75,7 +75,7 @@ class Observer:
             x=self.x,
             p_data=self.p_data,
             p_g=p_g,
-            d=1.0 / (1.0 + np.exp(-logits(self.game.discriminator, self.x))),
+            d=mg.sigmoid(logits(self.game.discriminator, self.x)),
             d_star=optimal_discriminator(self.p_data, p_g),
             z=self.z,
             g_z=g_z,
@@ -99,12 +99,13 @@ class Observer:
 class Figure1:
     """The figure. ``draw`` shows the last of some snapshots, and on the right how it came to that.
 
-    figure may be one that pyplot made, for a window; otherwise no display is needed.
+    figure may be one that pyplot made, for a window; otherwise no display is needed. unit is what the snapshots count.
     """
 
-    def __init__(self, rounds: int, figure: Figure | None = None):
+    def __init__(self, rounds: int, figure: Figure | None = None, *, unit: str = "round"):
         self.figure = figure or Figure(figsize=SIZE, dpi=DPI)
         self.rounds = max(rounds, 1)
+        self.unit = unit
         self._artists: dict[str, Line2D] = {}
         self._still: object = None
         grid = self.figure.add_gridspec(6, 2, width_ratios=(1.75, 1.0))
@@ -118,6 +119,13 @@ class Figure1:
             self._prepare(snapshots[0])
         self._draw_moment(snapshots[-1])
         self._draw_history(snapshots)
+
+    def extend(self, rounds: int) -> None:
+        """Makes the curves over time reach as far as this, for a game that goes on longer than was thought."""
+        self.rounds = rounds
+        self._still = None
+        for ax in self.history:
+            ax.set_xlim(0, rounds)
 
     def picture(self) -> Image.Image:
         """What was last drawn, as pixels. What never moves is drawn once and kept: a tenth of the time is left."""
@@ -160,7 +168,7 @@ class Figure1:
         self._line("p_data", ax, color="black", linewidth=2.4, linestyle=":", label="p_data")
         lines = [self._artists[name] for name in ("p_data", "p_g", "d", "d_star")]
         ax.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 0.99), ncols=4, frameon=False, fontsize=12)
-        self._text = ax.set_title("round 0", fontsize=13, loc="left", pad=32)
+        self._text = ax.set_title(f"{self.unit} 0", fontsize=13, loc="left", pad=32)
 
     def _prepare_mapping(self, first: Snapshot) -> None:
         ax = self.mapping
@@ -195,7 +203,7 @@ class Figure1:
             ax.spines[["top", "right"]].set_visible(False)
         for ax in (value, losses):
             ax.tick_params(labelbottom=False)
-        divergence.set_xlabel("round", fontsize=12)
+        divergence.set_xlabel(self.unit, fontsize=12)
         value.set_ylim(-2.2, 0.15)
         value.axhline(-LOG_4, color=GREY, linewidth=1.0, linestyle="--", label="−log 4")
         self._line("best_value", value, color=GREEN, linewidth=1.6, label="−log 4 + 2 JSD")
@@ -212,6 +220,8 @@ class Figure1:
             ax.legend(
                 fontsize=11, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.97), handlelength=1.6
             )
+        for name in ("best_value", "value", "discriminator", "generator", "jsd"):
+            self._artists[name].set(marker="o", markersize=5, markevery=[-1])  # where a line of one point can be seen
 
     # ---------------------------------------------------------------- each time
 
@@ -219,7 +229,7 @@ class Figure1:
         for name in ("p_data", "p_g", "d", "d_star"):
             self._artists[name].set_data(now.x, getattr(now, name))
         self._text.set_text(
-            f"round {now.round}     JSD {now.jsd:.4f} nat     mean {now.mean:.2f}     std {now.std:.2f}"
+            f"{self.unit} {now.round}     JSD {now.jsd:.4f} nat     mean {now.mean:.2f}     std {now.std:.2f}"
         )
         self._paths.set_UVC(now.g_z - self._z_place, np.ones_like(now.z))
         self._pushes.set_offsets(np.column_stack([now.g_z, np.full_like(now.g_z, PUSHES)]))
@@ -248,9 +258,9 @@ class Window:
     def __init__(self, rounds: int):
         from matplotlib import pyplot
 
-        figure = pyplot.figure(figsize=SIZE, dpi=DPI)
         if pyplot.get_backend().lower() == "agg":
             raise ValueError("a window needs a display, and there is none; the animation needs no window")
+        figure = pyplot.figure(figsize=SIZE, dpi=DPI)
         self._pyplot, self._figure1 = pyplot, Figure1(rounds, figure)
 
     def draw(self, snapshots: Sequence[Snapshot]) -> None:

@@ -6,13 +6,21 @@ import base64
 import hashlib
 import html
 import io
+import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageFilter
 
 COLOURS = 64  # enough for curves and text, at a third of the bytes
+CLEAR = COLOURS  # the number of one more colour, which lets through what lies below
+
+
+def small_png(picture: Image.Image) -> bytes:
+    """A picture in a few colours, as a PNG file."""
+    return _png(picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE))
 
 
 class Recording:
@@ -40,22 +48,32 @@ class Recording:
         """The last picture."""
         self.pictures[-1].save(path, optimize=True)
 
-    def write_strip(self, path: Path | str, moments: Sequence[int]) -> None:
+    def strip(self, moments: Sequence[int]) -> Image.Image:
         """Some of the pictures, two in a row."""
         chosen = [self.pictures[i] for i in moments]
         width, height = chosen[0].size
         strip = Image.new("RGB", (2 * width, (len(chosen) + 1) // 2 * height), "white")
         for i, picture in enumerate(chosen):
             strip.paste(picture, (i % 2 * width, i // 2 * height))
-        strip.quantize(palette=self._palette, dither=Image.Dither.NONE).save(path, optimize=True)
+        return strip.quantize(palette=self._palette, dither=Image.Dither.NONE)
+
+    def write_strip(self, path: Path | str, moments: Sequence[int]) -> None:
+        """Writes ``strip``."""
+        self.strip(moments).save(path, optimize=True)
 
     def player(self) -> str:
-        """A player as a piece of HTML that needs nothing else: play, pause, step, a slider, the arrow keys."""
-        frames = [f"data:image/png;base64,{_png(picture)}" for picture in self.pictures]
+        """A player as a piece of HTML that needs nothing else: play, pause, step, a slider, the arrow keys.
+
+        It holds the last picture, which also stands where no script runs, and of each picture what differs from it.
+        """
+        last = self.pictures[-1]
+        frames = [_address(_png(_difference(picture, last), transparency=CLEAR)) for picture in self.pictures]
         template = resources.files(__package__).joinpath("player.html").read_text(encoding="utf-8")
         name = hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
-        listed = ",\n".join(f'["{frame}", "{html.escape(c)}"]' for frame, c in zip(frames, self.captions, strict=True))
-        return template.replace("__NAME__", name).replace("__LAST__", frames[-1]).replace("__FRAMES__", listed)
+        pairs = zip(frames, self.captions, strict=True)
+        listed = ",\n".join(json.dumps(pair).replace("<", "\\u003c") for pair in pairs)  # "</script>" would end it all
+        filled = template.replace("__NAME__", name).replace("__LAST__", _address(_png(last)))
+        return filled.replace("__FRAMES__", listed)
 
     def write_html(self, path: Path | str, title: str) -> None:
         """A page with the player, in one file."""
@@ -64,7 +82,24 @@ class Recording:
         Path(path).write_text(f"{head}{style}{self.player()}\n</body>\n</html>\n", encoding="utf-8")
 
 
-def _png(picture: Image.Image) -> str:
+def _difference(picture: Image.Image, base: Image.Image) -> Image.Image:
+    """The picture where it differs from the base, and two pixels around, clear elsewhere.
+
+    A page shows pictures larger or smaller than they are, and mixes pixels; with the margin it mixes equal ones.
+    """
+    pixels = np.asarray(picture)
+    differs = Image.fromarray(np.where(pixels != np.asarray(base), 255, 0).astype(np.uint8))
+    shown = np.asarray(differs.filter(ImageFilter.MaxFilter(5))) > 0
+    difference = Image.fromarray(np.where(shown, pixels, CLEAR).astype(np.uint8))
+    difference.putpalette([*picture.getpalette()[: 3 * CLEAR], 255, 255, 255])
+    return difference
+
+
+def _png(picture: Image.Image, **settings: int) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "png")
-    return base64.b64encode(file.getvalue()).decode()
+    picture.save(file, "png", optimize=True, **settings)
+    return file.getvalue()
+
+
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
