@@ -555,6 +555,20 @@ def test_branches_that_do_not_lead_to_the_input_are_not_walked(create_graph):
     assert calls == []
 
 
+@BOTH_MODES
+def test_each_rule_runs_once_whichever_way_round_the_gradients_come(create_graph):
+    """A node that went before its gradient was complete would go again: right, and exponentially slow."""
+    calls = []
+    product = counting(calls)
+    x = leaf(1.0, 2.0)
+    values = [x]
+    for i in range(30):
+        values.append(product(values[-1], values[i // 2]))
+    outputs = [v.sum() for v in values[::3]]
+    mg.grad([*outputs, values[20], values[7]], x, [None] * len(outputs) + [np.ones(2)] * 2, create_graph=create_graph)
+    assert len(calls) == 2 * 30
+
+
 def test_rules_get_raw_arrays_and_tensors_under_create_graph():
     seen = []
 
