@@ -140,8 +140,7 @@ class GeneratedDistribution:
         finite = np.isfinite(q)  # where G turns p_g is not, but all integrals are
         on_data = np.trapezoid(_half_of_jsd(p, q)[finite], x[finite])
         doubt = np.where(finite, optimal_discriminator(q, p), 1.0)  # 1 - D*, with every digit where D* is nearly 1
-        on_samples = np.where(self._flat, 1.0, np.interp(self.x, x, doubt))
-        return 0.5 * float(on_data + _weighted_log(self.weight, 2.0 * on_samples).sum())
+        return 0.5 * float(on_data + _weighted_log(self.weight, 2.0 * np.interp(self.x, x, doubt)).sum())
 
     def value(self, discriminator: nn.Module, data: Distribution) -> float:
         """V(D, G) in nats, exact but for the grid, for a discriminator that returns logits."""
