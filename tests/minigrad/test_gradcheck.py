@@ -95,8 +95,8 @@ def test_integers_pass_through():
 
 def test_steps_grow_with_the_numbers():
     """A step of 1e-6 beside 1e9 would be lost in rounding."""
-    mg.gradcheck(lambda x: x**2 * 1e-9, np.array([1e9, -3e8]), atol=1e-6, rtol=1e-6)
-    mg.gradcheck(mg.log, np.array([1e5, 1e-2]), atol=1e-9, rtol=1e-6)
+    for f, x in [(lambda x: x**2 * 1e-9, np.array([1e9, -3e8])), (mg.log, np.array([1e5, 1e-2]))]:
+        assert not mg.gradcheck(f, x, atol=1e-9, rtol=1e-6).at_kinks
 
 
 # ---------------------------------------------------------------- planted mistakes of first order
