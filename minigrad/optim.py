@@ -30,6 +30,8 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{type(self).__name__}: params are tensors, got {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError(f"{type(self).__name__}: the result of {p.op.__name__} cannot learn, only leaves can")
         self.params = list(dict.fromkeys(params))  # one that is shared moves once
         if not self.params:
             raise ValueError(f"{type(self).__name__}: got no parameters; a module's are module.parameters()")
@@ -40,8 +42,8 @@ class Optimizer:
 
     def _at_least_0(self, **settings: float) -> None:
         for name, value in settings.items():
-            if not value >= 0.0:
-                raise ValueError(f"{type(self).__name__}: {name} must be 0 or more, got {value}")
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{type(self).__name__}: {name} must be 0 or more and finite, got {value}")
 
     def direction(self, g: Array, state: dict[str, Any]) -> Array:
         """The step for the gradient g at learning rate 1; state is the parameter's own and may be changed."""

@@ -58,14 +58,14 @@ def _check(name: str, input: Array, target: Array, reduction: str) -> None:
 
 
 def _elementwise_loss(
-    loss: Callable[..., Array], by_input: Callable[..., Array], by_target: Callable[..., Array]
+    name: str, loss: Callable[..., Array], by_input: Callable[..., Array], by_target: Callable[..., Array]
 ) -> Any:
     """An op that reduces loss(input, target), from its derivatives by the one and by the other."""
 
     def forward(input, target, *, reduction):
         return _reduced(loss(input, target), reduction)
 
-    forward.__name__ = loss.__name__
+    forward.__name__ = name
     op = primitive(forward)
     op.defvjps(
         lambda g, out, x, t, *, reduction: g * _weight(reduction, x.size) * by_input(x, t),
@@ -103,14 +103,17 @@ def _bernoulli_with_logits(x, t):
     return xp.maximum(x, 0.0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-_mse = _elementwise_loss(_squared_difference, lambda x, t: 2.0 * (x - t), lambda x, t: 2.0 * (t - x))
-_l1 = _elementwise_loss(_absolute_difference, lambda x, t: sign(x - t), lambda x, t: sign(t - x))
+_mse = _elementwise_loss("mse_loss", _squared_difference, lambda x, t: 2.0 * (x - t), lambda x, t: 2.0 * (t - x))
+_l1 = _elementwise_loss("l1_loss", _absolute_difference, lambda x, t: sign(x - t), lambda x, t: sign(t - x))
 _bce = _elementwise_loss(
+    "binary_cross_entropy",
     _bernoulli,
     lambda p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
     lambda p, t: _log(1.0 - p) - _log(p),
 )
-_bce_with_logits = _elementwise_loss(_bernoulli_with_logits, lambda x, t: sigmoid(x) - t, lambda x, t: -x)
+_bce_with_logits = _elementwise_loss(
+    "binary_cross_entropy_with_logits", _bernoulli_with_logits, lambda x, t: sigmoid(x) - t, lambda x, t: -x
+)
 
 
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Tensor:

@@ -7,14 +7,15 @@ Every function takes ``rng``, a ``numpy.random.Generator`` or a seed. Left out, 
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
 from ..tensor import Tensor
 
-Rng = np.random.Generator | int | None
+Rng: TypeAlias = "np.random.Generator | int | None"
 
-_default = np.random.default_rng()
+_default: np.random.Generator | None = None  # made when first needed: importing numpy.random takes time
 
 
 def manual_seed(seed: int) -> None:
@@ -25,7 +26,12 @@ def manual_seed(seed: int) -> None:
 
 def generator(rng: Rng) -> np.random.Generator:
     """The generator that an ``rng`` argument stands for."""
-    return _default if rng is None else np.random.default_rng(rng)
+    global _default
+    if rng is not None:
+        return np.random.default_rng(rng)
+    if _default is None:
+        _default = np.random.default_rng()
+    return _default
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -119,8 +119,8 @@ def test_the_settings_tested_are_all_there_are(example):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["--lr", "-1"], "lr must be 0 or more, got -1.0"),
-        (["--lr", "nan"], "lr must be 0 or more, got nan"),
+        (["--lr", "-1"], "lr must be 0 or more and finite, got -1.0"),
+        (["--lr", "nan"], "lr must be 0 or more and finite, got nan"),
         (["--k", "0"], "k, the discriminator's steps in a round, must be at least 1, got 0"),
         (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--steps", "-5"], "steps must be at least 1, got -5"),

@@ -63,7 +63,7 @@ def test_a_run_is_repeatable(example, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lr", "-1"], "lr must be 0 or more, got -1.0"),
+        (["--lr", "-1"], "lr must be 0 or more and finite, got -1.0"),
         (["--lr", "inf"], "the loss is nan: the learning rate inf is too large"),
         (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--seed", "-1"], "non-negative"),

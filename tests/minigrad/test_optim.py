@@ -339,9 +339,9 @@ def test_bad_settings_are_refused(make):
     p = mg.tensor([1.0], requires_grad=True)
     name = make.__name__
     for wrong in (-0.1, float("nan")):
-        with pytest.raises(ValueError, match=f"{name}: lr must be 0 or more, got {wrong}"):
+        with pytest.raises(ValueError, match=f"{name}: lr must be 0 or more and finite, got {wrong}"):
             make([p], lr=wrong)
-        with pytest.raises(ValueError, match=f"{name}: weight_decay must be 0 or more, got {wrong}"):
+        with pytest.raises(ValueError, match=f"{name}: weight_decay must be 0 or more and finite, got {wrong}"):
             make([p], weight_decay=wrong)
     with pytest.raises(ValueError, match=f"{name}: got no parameters"):
         make([])
@@ -448,3 +448,11 @@ def test_schedules_need_a_length(name, setting):
     optimizer = optim.SGD([mg.tensor([1.0], requires_grad=True)])
     with pytest.raises(ValueError, match=f"{name}: {setting} must be at least 1, got 0"):
         getattr(optim, name)(optimizer, **{setting: 0})
+
+
+def test_only_leaves_learn_and_only_at_finite_rates():
+    weight = mg.tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match="the result of mul cannot learn, only leaves can"):
+        optim.SGD([weight * 2.0])
+    with pytest.raises(ValueError, match="lr must be 0 or more and finite, got inf"):
+        optim.Adam([weight], lr=float("inf"))
