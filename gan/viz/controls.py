@@ -32,12 +32,18 @@ class Controls(widgets.VBox):
             "100 rounds": self._button("100 rounds", "", lambda: live.step_both(100, watch=self._show_newest)),
             "reset": self._button("reset", "warning", lambda: live.reset(self.seed.value)),
         }
-        self.loss = widgets.ToggleButtons(options=LOSSES, value=live.loss, description="loss of G")
-        self.k = widgets.BoundedIntText(live.k, min=1, max=20, description="k", layout={"width": "150px"})
-        self.lr = widgets.SelectionSlider(
-            options=sorted({*RATES, live.lr}), value=live.lr, description="learning rate", style=_WIDE
+        self.loss = widgets.Dropdown(
+            options=LOSSES, value=live.loss, description="loss of G", style=_WIDE, layout={"width": "210px"}
         )
-        self.seed = widgets.IntText(live.seed, description="seed, at reset", style=_WIDE, layout={"width": "180px"})
+        self.k = widgets.BoundedIntText(live.k, min=1, max=20, description="k", style=_WIDE, layout={"width": "70px"})
+        self.lr = widgets.SelectionSlider(
+            options=sorted({*RATES, live.lr}),
+            value=live.lr,
+            description="learning rate",
+            style=_WIDE,
+            layout={"width": "260px"},
+        )
+        self.seed = widgets.IntText(live.seed, description="seed, at reset", style=_WIDE, layout={"width": "160px"})
         self.history = widgets.IntSlider(0, min=0, max=0, description="go back", layout={"width": "auto"})
         self.sentence = widgets.HTML()
         self.picture = widgets.Image(format="png", layout={"max_width": "100%"})
@@ -91,5 +97,5 @@ class Controls(widgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": self.live.sentence(), "image/png": picture}
 
 
-_ROW = {"flex_flow": "row wrap"}
+_ROW = {"flex_flow": "row wrap", "grid_gap": "0 12px"}
 _WIDE = {"description_width": "initial"}
