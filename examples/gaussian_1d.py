@@ -37,10 +37,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--loss", default="non-saturating", help=" or ".join(gan.objectives.OBJECTIVES))
-    parser.add_argument("--k", type=int, default=2, help="steps of the discriminator in a round")
-    parser.add_argument("--steps", type=int, default=3000, help="rounds")
+    parser.add_argument("--k", type=int, default=5, help="steps of the discriminator in a round")
+    parser.add_argument("--steps", type=int, default=1500, help="rounds")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of both players")
-    parser.add_argument("--lr", type=float, default=2e-3, help="learning rate, which falls to 0 along a cosine")
+    parser.add_argument("--lr", type=float, default=4e-3, help="learning rate, which falls to 0 along a cosine")
     parser.add_argument("--batch", type=int, default=128, help="samples in a minibatch")
     parser.add_argument("--data", choices=DATA, default="gaussian", help="N(4, 0.5), or a mixture of two Gaussians")
     parser.add_argument("--prior", choices=PRIORS, default="normal", help="the noise: N(0, 1) or U(-1, 1)")

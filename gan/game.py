@@ -149,8 +149,11 @@ class TwoPlayerGame(Game):
 
 
 def _noise_size(generator: nn.Module) -> int:
-    """How many numbers the first layer with parameters takes."""
-    return next(generator.parameters()).shape[1]
+    """How many numbers the first layer takes: the inputs of its weight (out, in)."""
+    first = next(generator.parameters(), None)
+    if first is None or first.ndim < 2:
+        raise ValueError("the generator's first parameter must be a weight (out, in): in is the size of the noise")
+    return first.shape[1]
 
 
 class _Bystanders:

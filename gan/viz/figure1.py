@@ -92,7 +92,8 @@ class Observer:
         with mg.no_grad():
             x = self.game.generator(mg.Tensor(self.z.reshape(-1, 1))).detach()
         x.requires_grad = True
-        loss = self.game.objective.generator_loss(self.game.discriminator(x)) * x.size  # a mean over the samples
+        with mg.enable_grad():
+            loss = self.game.objective.generator_loss(self.game.discriminator(x)) * x.size  # a mean over the samples
         return x.data.ravel(), -mg.grad(loss, x)[0].data.ravel()
 
 

@@ -447,3 +447,8 @@ def test_an_objective_stands_for_itself():
     losses = game.play_round(draw)
     assert losses.keys() == set(PLAYERS)
     assert len(drawn) == 2
+
+
+def test_a_generator_that_does_not_say_how_much_noise_it_takes_is_refused():
+    with pytest.raises(ValueError, match=r"first parameter must be a weight \(out, in\)"):
+        gan.two_player(nn.Sequential(nn.Tanh()), nn.MLP([1, 2, 1], nn.Tanh), optimizer=lambda params: None)

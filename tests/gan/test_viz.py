@@ -302,7 +302,7 @@ def test_players_are_named_after_what_they_show():
     assert page == again
     names = [re.search(r'id="(player-[0-9a-f]{12})"', each)[1] for each in (page, other)]
     assert names[0] != names[1]
-    assert f'getElementById("{names[0]}")' in page
+    assert f'querySelectorAll("#{names[0]}")' in page
 
 
 def test_captions_are_text():
