@@ -72,7 +72,8 @@ def train(
     """Trains the game, and looks at it as many times as there are pictures."""
     data = DATA[settings.data]
     observer = gan.viz.Observer(game, data)
-    moments = set(np.linspace(0, settings.steps, min(PICTURES, settings.steps) + 1).round().astype(int).tolist())
+    evenly = np.linspace(0.0, 1.0, min(PICTURES, settings.steps) + 1)
+    moments = set((settings.steps * evenly**1.5).round().astype(int).tolist())  # most happens at the beginning
     snapshots: list[gan.viz.Snapshot] = []
 
     def look(done: int, losses: dict[str, float]) -> dict[str, float] | None:
@@ -90,7 +91,7 @@ def train(
 def write_pictures(out: Path, figure: gan.viz.Figure1, snapshots: list[gan.viz.Snapshot], animation: bool) -> None:
     """The last picture and four moments; with animation all of them, as a page and as a GIF."""
     last = len(snapshots) - 1
-    four = sorted({0, round(0.1 * last), round(0.3 * last), last})
+    four = sorted({0, round(0.15 * last), round(0.35 * last), last})
     chosen = range(last + 1) if animation else four
     recording = gan.viz.Recording()
     for i in chosen:
