@@ -42,7 +42,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of both players")
     parser.add_argument("--lr", type=float, default=4e-3, help="learning rate, which falls to 0 along a cosine")
     parser.add_argument("--batch", type=int, default=128, help="samples in a minibatch")
-    parser.add_argument("--data", choices=DATA, default="gaussian", help="N(4, 0.5), or two Gaussians, of which G tends to find one")
+    parser.add_argument("--data", choices=DATA, default="gaussian", help="N(4, 0.5), or two Gaussians")
     parser.add_argument("--prior", choices=PRIORS, default="normal", help="the noise: N(0, 1) or U(-1, 1)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("out/gaussian_1d"), help="folder for what is written")
