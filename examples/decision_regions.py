@@ -10,19 +10,24 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-COLORS = colormaps[
-    "RdBu_r"
-]  # blue for low outputs and red for high ones, which most colour-blind people can tell apart
+# Blue for low outputs and red for high ones, which most colour-blind people can tell apart
+COLORS = colormaps["RdBu_r"]
 FONT_SIZE = 14  # to be read from the last row
 
 
 def new_figure(width: float, height: float, show: bool) -> Figure:
-    """A figure in a window where show is set, else one that needs no display."""
+    """A figure in a window where show is set, else one that needs no display.
+
+    Raises:
+        ValueError: when show is set and there is no display.
+    """
     settings = {"figsize": (width, height), "layout": "constrained"}
     if not show:
         return Figure(**settings)
     from matplotlib import pyplot
 
+    if pyplot.get_backend().lower() == "agg":
+        raise ValueError("a window needs a display, and there is none; without --show the picture is written all the same")
     return pyplot.figure(**settings)
 
 

@@ -8,33 +8,17 @@ Prints how many points it decides rightly, and writes a picture of both decision
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from decision_regions import draw_losses, draw_regions, new_figure
+from classifiers import Learned, accuracy, answers, check_loss, parse_arguments, run_example
 
 import minigrad.nn.functional as F
 from minigrad import nn, optim
 
 SIZES = {"XOR": [2, 4, 1], "two moons": [2, 16, 16, 1]}
-
-
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The settings, all of which have defaults."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--steps", type=int, default=500, help="steps of Adam, each on all points")
-    parser.add_argument("--lr", type=float, default=0.02, help="learning rate")
-    parser.add_argument("--seed", type=int, default=0, help="of the starting weights and of the moons")
-    parser.add_argument("--out", type=Path, default=Path("out/mlp"), help="folder for what is written")
-    parser.add_argument("--show", action="store_true", help="open the picture in a window, too")
-    return parser.parse_args(argv)
 
 
 def xor() -> tuple[np.ndarray, np.ndarray]:
@@ -65,59 +49,28 @@ def train(model: nn.Module, points: np.ndarray, targets: np.ndarray, steps: int,
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    if not math.isfinite(losses[-1]):
-        raise ValueError(f"the loss is {losses[-1]}: the learning rate {lr} is too large")
+    check_loss(losses[-1], lr)
     return losses
 
 
-def answers(model: nn.Module, points: np.ndarray) -> np.ndarray:
-    """The model's outputs as plain numbers; above 0 it decides for 1, below for -1."""
-    return model(points).detach().numpy()
-
-
-def run(settings: argparse.Namespace) -> dict[str, object]:
-    """Trains a network on each of the two, writes the picture and the summary, and returns the summary."""
-    if settings.steps < 1:
-        raise ValueError(f"steps must be at least 1, got {settings.steps}")
-    started = time.perf_counter()
+def learn(settings: argparse.Namespace) -> Iterator[Learned]:
+    """Trains a network on each of the two."""
     rng = np.random.default_rng(settings.seed)
     problems = {"XOR": xor(), "two moons": two_moons(200, noise=0.1, rng=rng)}
-    figure = new_figure(16, 5.5, settings.show)
-    axes = figure.subplots(1, 3)
-    summary, losses = {}, {}
-    for ax, (name, (points, targets)) in zip(axes, problems.items(), strict=False):
+    for name, (points, targets) in problems.items():
         model = nn.MLP(SIZES[name], nn.Tanh, output_activation=nn.Tanh, rng=rng)
-        losses[name] = train(model, points, targets, settings.steps, settings.lr)
-        accuracy = float(((answers(model, points) > 0) == (targets > 0)).mean())
-        title = f"{name}: {accuracy:.0%} right\nlayers of {'-'.join(map(str, SIZES[name]))}"
-        draw_regions(ax, lambda x, model=model: answers(model, x), points, targets, title)
-        summary[name] = {"accuracy": accuracy, "loss": losses[name][-1], "points": len(points)}
-        print(f"{name:9}  {accuracy:6.1%} of {len(points)} points right, mean squared error {losses[name][-1]:.2g}")
-    draw_losses(axes[2], losses)
-
-    summary["seconds"] = time.perf_counter() - started
-    summary["settings"] = {name: getattr(settings, name) for name in ("steps", "lr", "seed")}
-    settings.out.mkdir(parents=True, exist_ok=True)
-    figure.savefig(settings.out / "mlp.png", dpi=100)
-    (settings.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return summary
+        losses = train(model, points, targets, settings.steps, settings.lr)
+        right = accuracy(answers(model, points), targets)
+        print(f"{name:9}  {right:6.1%} of {len(points)} points right, mean squared error {losses[-1]:.2g}")
+        note = f"layers of {'-'.join(map(str, SIZES[name]))}"
+        yield Learned(name, model, points, targets, losses, note, {"points": len(points)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the example; returns 0, or 2 after one line about what was wrong with a setting."""
-    settings = parse_arguments(argv)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite has its own message
-            run(settings)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"The picture and the figures are in {settings.out}")
-    if settings.show:
-        from matplotlib import pyplot
-
-        pyplot.show()
-    return 0
+    helps = {"steps_help": "steps of Adam, each on all points", "seed_help": "of the starting weights and of the moons"}
+    settings = parse_arguments(argv, __doc__, lr=0.02, out="out/mlp", **helps)
+    return run_example(settings, learn, "mlp.png")
 
 
 if __name__ == "__main__":

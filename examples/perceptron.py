@@ -8,15 +8,11 @@ Prints what it answers for each of the four inputs, and writes a picture of both
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
-import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from decision_regions import draw_losses, draw_regions, new_figure
+from classifiers import Learned, accuracy, answers, check_loss, parse_arguments, run_example
 
 import minigrad.nn.functional as F
 from minigrad import nn, optim
@@ -26,19 +22,6 @@ TARGETS = {
     "OR": np.array([[0], [1], [1], [1]], np.float32),
     "XOR": np.array([[0], [1], [1], [0]], np.float32),
 }
-
-
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The settings, all of which have defaults."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--steps", type=int, default=500, help="steps of gradient descent")
-    parser.add_argument("--lr", type=float, default=0.2, help="learning rate")
-    parser.add_argument("--seed", type=int, default=0, help="of the starting weights")
-    parser.add_argument("--out", type=Path, default=Path("out/perceptron"), help="folder for what is written")
-    parser.add_argument("--show", action="store_true", help="open the picture in a window, too")
-    return parser.parse_args(argv)
 
 
 def train(model: nn.Module, targets: np.ndarray, steps: int, lr: float) -> list[float]:
@@ -51,19 +34,20 @@ def train(model: nn.Module, targets: np.ndarray, steps: int, lr: float) -> list[
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    if not math.isfinite(losses[-1]):
-        raise ValueError(f"the loss is {losses[-1]}: the learning rate {lr} is too large")
+    check_loss(losses[-1], lr)
     return losses
 
 
-def answers(model: nn.Module, inputs: np.ndarray) -> np.ndarray:
-    """The model's outputs as plain numbers."""
-    return model(inputs).detach().numpy()
-
-
-def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
-    """The share of outputs that are on the right side of 0.5."""
-    return float(((outputs > 0.5) == (targets > 0.5)).mean())
+def learn(settings: argparse.Namespace) -> Iterator[Learned]:
+    """Trains a perceptron on each of the two."""
+    rng = np.random.default_rng(settings.seed)
+    for name, targets in TARGETS.items():
+        perceptron = nn.Perceptron(2, rng=rng)
+        losses = train(perceptron, targets, settings.steps, settings.lr)
+        outputs = answers(perceptron, INPUTS)
+        print_answers(name, outputs, targets)
+        note = f"outputs {outputs.min():.2f} to {outputs.max():.2f}"
+        yield Learned(name, perceptron, INPUTS, targets, losses, note, {"outputs": outputs[:, 0].tolist()})
 
 
 def print_answers(name: str, outputs: np.ndarray, targets: np.ndarray) -> None:
@@ -75,49 +59,11 @@ def print_answers(name: str, outputs: np.ndarray, targets: np.ndarray) -> None:
     print(f"accuracy {accuracy(outputs, targets):.0%}\n")
 
 
-def run(settings: argparse.Namespace) -> dict[str, object]:
-    """Trains a perceptron on each of the two, writes the picture and the summary, and returns the summary."""
-    if settings.steps < 1:
-        raise ValueError(f"steps must be at least 1, got {settings.steps}")
-    started = time.perf_counter()
-    rng = np.random.default_rng(settings.seed)
-    figure = new_figure(16, 5.5, settings.show)
-    axes = figure.subplots(1, 3)
-    summary, losses = {}, {}
-    for ax, (name, targets) in zip(axes, TARGETS.items(), strict=False):
-        perceptron = nn.Perceptron(2, rng=rng)
-        losses[name] = train(perceptron, targets, settings.steps, settings.lr)
-        outputs = answers(perceptron, INPUTS)
-        print_answers(name, outputs, targets)
-        right = accuracy(outputs, targets)
-        title = f"{name}: {right:.0%} right\noutputs {outputs.min():.2f} to {outputs.max():.2f}"
-        draw_regions(ax, lambda x, model=perceptron: answers(model, x), INPUTS, targets, title)
-        summary[name] = {"accuracy": right, "loss": losses[name][-1], "outputs": outputs[:, 0].tolist()}
-    draw_losses(axes[2], losses)
-
-    summary["seconds"] = time.perf_counter() - started
-    summary["settings"] = {name: getattr(settings, name) for name in ("steps", "lr", "seed")}
-    settings.out.mkdir(parents=True, exist_ok=True)
-    figure.savefig(settings.out / "perceptron.png", dpi=100)
-    (settings.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return summary
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the example; returns 0, or 2 after one line about what was wrong with a setting."""
-    settings = parse_arguments(argv)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite has its own message
-            run(settings)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"The picture and the figures are in {settings.out}")
-    if settings.show:
-        from matplotlib import pyplot
-
-        pyplot.show()
-    return 0
+    helps = {"steps_help": "steps of gradient descent", "seed_help": "of the starting weights"}
+    settings = parse_arguments(argv, __doc__, lr=0.2, out="out/perceptron", **helps)
+    return run_example(settings, learn, "perceptron.png")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,15 @@ def test_a_bad_setting_is_named_in_one_line(example, tmp_path, capsys, name, arg
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["perceptron", "mlp"])
+def test_a_window_without_a_display_is_named_in_one_line(example, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "agg")  # what it is where there is no display
+    assert example(name).main(["--steps", "2", "--out", str(tmp_path), "--show"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: a window needs a display")
+    assert error.count("\n") == 1
+
+
 def test_moons_have_the_shape_of_moons(example):
     points, targets = example("mlp").two_moons(1000, noise=0.0, rng=np.random.default_rng(0))
     assert points.dtype == targets.dtype == np.float32
