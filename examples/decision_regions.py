@@ -27,7 +27,7 @@ def new_figure(width: float, height: float, show: bool) -> Figure:
     from matplotlib import pyplot
 
     if pyplot.get_backend().lower() == "agg":
-        raise ValueError("a window needs a display, and there is none; without --show the picture is written all the same")
+        raise ValueError("a window needs a display, and there is none; the picture is written without one")
     return pyplot.figure(**settings)
 
 
