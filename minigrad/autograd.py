@@ -14,7 +14,7 @@ from typing import Any
 
 from .backend import Array, is_array, xp
 from .ops.elementwise import astype
-from .primitive import Node, grad_mode
+from .primitive import Node, grad_mode, raw_of
 from .tensor import Tensor
 
 # ---------------------------------------------------------------- the walk
@@ -122,9 +122,11 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
 def backward(y: Tensor, gradient: Array | None = None) -> None:
     """Adds the gradient of y to the ``.grad`` of every leaf behind it; see ``Tensor.backward``."""
     if not y.tracked:
-        raise RuntimeError("backward: the tensor does not require gradients, and nothing it was made of does")
+        raise RuntimeError(
+            "backward: the tensor does not require gradients, and nothing it was made of does by an op with a VJP"
+        )
     seed = _seed(y, gradient, "backward")
-    grads = {y: _as_raw(seed)}
+    grads = {y: raw_of(seed)}
     given_out = {id(grads[y])}
     _propagate(grads, None, (), record=False)
     for leaf, g in grads.items():
@@ -166,7 +168,7 @@ def grad(
     seeds = [_seed(y, g, "grad") for y, g in zip(outputs, given, strict=True)]
     grads = _gradients(outputs, inputs, seeds, create_graph)
     if not create_graph:
-        given_out = {id(_as_raw(g)) for g in given}
+        given_out = {id(raw_of(g)) for g in given}
         grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
     return tuple(_result(grads, x, i, materialize_grads) for i, x in enumerate(inputs))
 
@@ -177,7 +179,7 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
     with enable_grad() if record else contextlib.nullcontext():
         for y, g in zip(outputs, seeds, strict=True):
             if y in wanted:
-                g = _as_tensor(g) if record else _as_raw(g)
+                g = _as_tensor(g) if record else raw_of(g)
                 grads[y] = grads[y] + g if y in grads else g
         _propagate(grads, wanted, set(inputs), record)
     return grads
@@ -185,10 +187,6 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
 
 def _as_tensor(g: Any) -> Tensor:
     return g if isinstance(g, Node) else Tensor(g)
-
-
-def _as_raw(g: Any) -> Array:
-    return g.value if isinstance(g, Node) else g
 
 
 def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tensor:
@@ -228,7 +226,7 @@ class enable_grad(_Recording):  # noqa: N801, PyTorch's name
 
 
 def _leaf(x: Array | Tensor) -> Tensor:
-    return Tensor(_as_raw(x) if isinstance(x, Node) else x, requires_grad=True)
+    return Tensor(raw_of(x), requires_grad=True)
 
 
 def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
@@ -261,4 +259,5 @@ def hessian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
 def hvp(f: Callable[[Tensor], Tensor], x: Array | Tensor, v: Array | Tensor) -> Tensor:
     """The Hessian of f at x times v, of the shape of x, at the cost of two gradients and without the Hessian."""
     x = _leaf(x)
+    v = v if isinstance(v, Node) else xp.asarray(v)
     return grad(_gradient_of(f, x), x, v, materialize_grads=True)[0]

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .backend import Array, xp
+from .primitive import raw_of
 from .tensor import Tensor
 
 
@@ -62,7 +63,7 @@ class Optimizer:
             p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
-        g = p.grad
+        g = raw_of(p.grad)
         if g.shape != p.value.shape:
             raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} has a gradient of {g.shape}")
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
@@ -156,6 +157,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(params, lr, weight_decay)
+        if len(betas) != 2:
+            raise ValueError(f"Adam: betas are two numbers, got {tuple(betas)}")
         for beta in betas:
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"Adam: betas must be within [0, 1), got {tuple(betas)}")

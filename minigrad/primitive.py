@@ -74,6 +74,9 @@ def primitive(forward: Callable[..., Any]) -> Any:
 
     @functools.wraps(forward)
     def op(*args, **options):
+        for name, option in options.items():
+            if isinstance(option, Node):
+                raise TypeError(f"{op.__name__}: tensors are given by position, {name} is one given by name")
         for a in args:
             if isinstance(a, Node):
                 break
@@ -91,18 +94,16 @@ def primitive(forward: Callable[..., Any]) -> Any:
                 raw.append(value)
             else:
                 raw.append(a)
-                if not (type(a) in _NUMBERS or (isinstance(a, _ndarray) and a.dtype.kind == "f")):
+                if not (type(a) in _NUMBERS or (isinstance(a, _ndarray) and a.dtype.kind == "f" and a.ndim)):
                     odd_constant = True
         if odd_constant:
             args, integers_only = _adapt_constants(op, args, raw)
         try:
-            value = forward(*raw, **options)
+            value = _of_integers(forward, raw, options) if integers_only else forward(*raw, **options)
         except (IndexError, TypeError, ValueError) as error:
-            raise _explain(op, raw, error) from None
+            raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
         if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
             value = xp.asarray(value)
-        if integers_only and value.dtype == xp.float64 and "dtype" not in options:  # which a cast is told
-            value = value.astype(DEFAULT_FLOAT)
 
         out = _new(Node.result_type)
         out.value = value
@@ -153,16 +154,17 @@ class _EachArgument:
 def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
     """Keeps constants from widening a result: PyTorch's promotion where it differs from NumPy's.
 
-    NumPy scalars count as Python numbers, integer arrays take the float type of the arrays beside them, and lists
-    become arrays. Changes raw in place; returns the arguments, and whether no array among them is of floats.
+    NumPy scalars and 0-d arrays count as Python numbers, integer arrays take the float type of the arrays beside them,
+    and lists become arrays. Changes raw in place; returns the arguments, and whether no array among them is of floats.
     """
-    arrays = [a for a in raw if hasattr(a, "dtype") and not isinstance(a, xp.generic)]
-    floats = [a.dtype for a in arrays if a.dtype.kind == "f"]
     args = list(args)
     for i, a in enumerate(raw):
-        if isinstance(a, xp.generic):
+        if isinstance(a, xp.generic) or (hasattr(a, "ndim") and a.ndim == 0 and not isinstance(args[i], Node)):
             args[i] = raw[i] = a.item()
-            continue
+        if isinstance(raw[i], complex):
+            raise TypeError(f"{op.__name__}: complex numbers have no gradients here, got {a}")
+    floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
+    for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
             a = args[i] = raw[i] = _array_beside(floats, a)
         if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
@@ -176,10 +178,32 @@ def _array_beside(floats: list, data: Any) -> Array:
     return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
 
 
+def _of_integers(forward: Callable[..., Any], raw: list, options: dict[str, Any]) -> Any:
+    """The op's result where no array is of floats; if it is of floats itself, then of the default ones.
+
+    NumPy would compute in float16 for bytes and in float64 for others, and would not take booleans everywhere.
+    """
+    try:
+        with xp.errstate(all="ignore"):
+            value = forward(*raw, **options)
+        if value.dtype.kind != "f" or "dtype" in options:  # a cast is told its type
+            return value
+    except TypeError:
+        pass
+    return forward(*(a.astype(DEFAULT_FLOAT) if hasattr(a, "dtype") else a for a in raw), **options).astype(
+        DEFAULT_FLOAT
+    )
+
+
 def as_arrays(*args: Any) -> list:
     """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive."""
     floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
     return [a if hasattr(a, "ndim") else _array_beside(floats, a) for a in args]
+
+
+def raw_of(x: Any) -> Any:
+    """The raw array of a Tensor; anything else as it is."""
+    return x.value if isinstance(x, Node) else x
 
 
 def _is_differentiable(op: Any, i: int) -> bool:
@@ -193,7 +217,7 @@ def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     if message.startswith(f"{op.__name__}: "):
         return kind(message)
     shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
-    if "broadcast" in message:
+    if kind is ValueError and "broadcast" in message and len(shapes) > 1:
         return ValueError(
             f"{op.__name__}: shapes {' and '.join(shapes)} do not broadcast: "
             "counted from the last axis, sizes must be equal or 1"

@@ -8,7 +8,7 @@ from typing import Any
 from . import backend
 from .backend import DEFAULT_FLOAT, Array, xp
 from .ops import elementwise, linalg, reduction, shaping
-from .primitive import Node
+from .primitive import Node, raw_of
 
 
 class Tensor(Node):
@@ -52,7 +52,9 @@ class Tensor(Node):
     def data(self, data: Array) -> None:
         if self.op is not None:
             raise RuntimeError(f"the result of {self.op.__name__} cannot be given other data; call detach() first")
-        data = data.value if isinstance(data, Node) else data if backend.is_array(data) else xp.asarray(data)
+        data = raw_of(data) if isinstance(data, Node) or backend.is_array(data) else _as_array(data, None)
+        if self.tracked and data.dtype.kind != "f":
+            raise TypeError(f"a tensor that requires gradients holds floats, got {data.dtype}")
         if data.shape != self.shape:
             raise ValueError(f"data of shape {data.shape} cannot replace data of shape {self.shape}")
         # `t.data -= step` writes into the array and hands the same one back. A view of it is another object, by which
@@ -176,7 +178,9 @@ class Tensor(Node):
         return bool(self.value.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else str(self)
+        if spec and self.size != 1:
+            raise TypeError(f"format '{spec}' is for one number, the tensor has shape {self.shape}")
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
         values = xp.array2string(backend.to_numpy(self.value), separator=", ", prefix="tensor(")
@@ -277,13 +281,16 @@ class Tensor(Node):
 
     broadcast_to = shaping.broadcast_to
     flatten = shaping.flatten
-    flip = shaping.flip
     permute = shaping.permute
     reshape = shaping.reshape
     squeeze = shaping.squeeze
     transpose = swapaxes = shaping.transpose
     unsqueeze = shaping.unsqueeze
     matmul = linalg.matmul
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The order of the elements reversed along dims."""
+        return shaping.flip(self, dims[0] if len(dims) == 1 else dims)
 
     @property
     def T(self) -> Tensor:

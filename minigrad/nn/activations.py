@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..autograd import grad
+from ..autograd import enable_grad, grad
 from ..backend import Array, xp
 from ..tensor import Tensor
 from . import functional as F
@@ -20,7 +20,8 @@ class Activation(Module):
     def derivative(self, x: Array) -> Array:
         """The derivative at each element of the array x, by autograd."""
         x = Tensor(x, requires_grad=True)
-        return grad(self(x), x, xp.ones_like(x.data))[0].data
+        with enable_grad():
+            return grad(self(x), x, xp.ones_like(x.data))[0].data
 
     def plot(self, ax: Axes | None = None, low: float = -4.0, high: float = 4.0) -> Axes:
         """Draws the function, solid, and its derivative, dashed; needs matplotlib. Returns the axes."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
-from ..ops.elementwise import elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
+from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
 from ..ops.linalg import linear
 from ..ops.reduction import log_softmax, softmax
 from ..ops.shaping import pad
-from ..primitive import primitive
+from ..primitive import as_arrays, primitive, raw_of
 from ..tensor import Tensor
 from .init import Rng, generator
 
@@ -50,11 +50,14 @@ def _reduced(values: Array, reduction: str) -> Array:
     return values if reduction == "none" else values.sum() * _weight(reduction, values.size)
 
 
-def _check(name: str, input: Array, target: Array, reduction: str) -> None:
+def _checked(name: str, input: Array, target: Array, reduction: str) -> list[Array]:
+    """Input and target as arrays, a target of booleans made one of floats."""
+    input, target = as_arrays(input, target)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction '{reduction}' is not one of mean, sum, none")
     if input.shape != target.shape:
         raise ValueError(f"{name}: input {input.shape} and target {target.shape} must have the same shape")
+    return [input, astype(target, dtype=input.dtype) if target.dtype.kind == "b" else target]
 
 
 def _elementwise_loss(
@@ -118,13 +121,13 @@ _bce_with_logits = _elementwise_loss(
 
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Tensor:
     """The squared difference, (input - target) ** 2: its mean, its sum, or each one."""
-    _check("mse_loss", input, target, reduction)
+    input, target = _checked("mse_loss", input, target, reduction)
     return _mse(input, target, reduction=reduction)
 
 
 def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Tensor:
     """The absolute difference, abs(input - target); its derivative is 0 where they are equal."""
-    _check("l1_loss", input, target, reduction)
+    input, target = _checked("l1_loss", input, target, reduction)
     return _l1(input, target, reduction=reduction)
 
 
@@ -134,8 +137,8 @@ def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -
     Raises:
         ValueError: when shapes differ, or input is not within [0, 1].
     """
-    _check("binary_cross_entropy", input, target, reduction)
-    values = input.value if isinstance(input, Tensor) else input
+    input, target = _checked("binary_cross_entropy", input, target, reduction)
+    values = raw_of(input)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
             f"binary_cross_entropy: input must be probabilities, got values from {values.min()} to {values.max()}; "
@@ -145,8 +148,8 @@ def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -
 
 
 def binary_cross_entropy_with_logits(input: Array, target: Array, reduction: str = "mean") -> Tensor:
-    """-(t log p + (1 - t) log(1 - p)) in nats with p = sigmoid(input), computed without overflow for any input."""
-    _check("binary_cross_entropy_with_logits", input, target, reduction)
+    """-(t log p + (1 - t) log(1 - p)) in nats with p = sigmoid(input), for any finite input without overflow."""
+    input, target = _checked("binary_cross_entropy_with_logits", input, target, reduction)
     return _bce_with_logits(input, target, reduction=reduction)
 
 
@@ -173,7 +176,7 @@ _cross_entropy.defvjps(
 
 
 def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tensor:
-    """-log softmax(input)[target] in nats, without overflow for any input.
+    """-log softmax(input)[target] in nats, without overflow for any finite input.
 
     Shapes: input (N, C), (N, C, d1, ...) or (C,), of logits; target the same without C, of class numbers, or the same
     with C, of probabilities. The mean is over everything but C.
@@ -182,11 +185,15 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tenso
         ValueError: when shapes do not fit.
         IndexError: when a class number is not from 0 to C - 1.
     """
+    input, target = as_arrays(input, target)
+    if input.ndim == 0:
+        raise ValueError("cross_entropy: input must have an axis of classes, got a single number")
     axis = 0 if input.ndim == 1 else 1
-    target = target.value if isinstance(target, Tensor) and not target.requires_grad else target
     if target.dtype.kind in "iu":
-        target = _one_hot(target, input, axis)
-    _check("cross_entropy", input, target, reduction)
+        target = _one_hot(raw_of(target), input, axis)
+    elif target.ndim < input.ndim:
+        raise ValueError(f"cross_entropy: class numbers are integers, got {target.dtype} of shape {target.shape}")
+    _checked("cross_entropy", input, target, reduction)
     return _cross_entropy(input, target, axis=axis, reduction=reduction)
 
 
@@ -210,9 +217,12 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None)
 
     Raises:
         ValueError: when p is not within [0, 1].
+        TypeError: when x is not of floats.
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p must be within [0, 1], got {p}")
+    if x.dtype.kind != "f":
+        raise TypeError(f"dropout: needs floats, got {x.dtype}")
     if not training or p == 0.0:
         return x
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)

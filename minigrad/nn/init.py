@@ -1,4 +1,4 @@
-"""Starting values of parameters, as PyTorch's: each function fills a tensor in place and returns it.
+"""Starting values of parameters, as PyTorch's: each function gives a tensor new data and returns it.
 
 Fans are those of PyTorch's layout: a weight (out, in, KH, KW) has fan_in = in * KH * KW, fan_out = out * KH * KW.
 Every function takes ``rng``, a ``numpy.random.Generator`` or a seed. Left out, it is the one of ``manual_seed``.
@@ -100,12 +100,12 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Ten
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), rng=rng)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0.0, nonlinearity: str = "leaky_relu", *, rng: Rng = None) -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, *, nonlinearity: str = "leaky_relu", rng: Rng = None) -> Tensor:
     """U(-b, b) with b = gain * sqrt(3 / fan_in). Source: He et al. 2015, section 2.2."""
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fans(tensor)[0])
     return uniform_(tensor, -bound, bound, rng=rng)
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0.0, nonlinearity: str = "leaky_relu", *, rng: Rng = None) -> Tensor:
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, *, nonlinearity: str = "leaky_relu", rng: Rng = None) -> Tensor:
     """N(0, std ** 2) with std = gain / sqrt(fan_in). Source: He et al. 2015, equation 10."""
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[0]), rng=rng)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..backend import Array, is_array, xp
+from ..primitive import raw_of
 from ..tensor import Tensor
 
 
@@ -42,6 +43,8 @@ class Module:
     def _attributes(self) -> Mapping[str, Any]:
         if "training" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} must call super().__init__() first")
+        for name, value in self.__dict__.items():
+            _refuse_hidden(f"{type(self).__name__}.{name}", value)
         return self.__dict__
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -86,8 +89,9 @@ class Module:
 
     def register_buffer(self, name: str, array: Array) -> None:
         """Makes an array an attribute that is saved with the module and not learned."""
-        self.buffer_names.append(name)
-        setattr(self, name, array)
+        if name not in self.buffer_names:
+            self.buffer_names.append(name)
+        setattr(self, name, raw_of(array))
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """Every buffer with its name."""
@@ -99,7 +103,7 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers, raw arrays by name."""
-        return {full: xp.copy(_raw(getattr(module, name))) for full, module, name in self._named_tensors()}
+        return {full: xp.copy(raw_of(getattr(module, name))) for full, module, name in self._named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array | Tensor]) -> None:
         """Takes over the values of all parameters and buffers, in the type that each has here.
@@ -112,13 +116,13 @@ class Module:
         if missing or unknown:
             raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
         for full, (module, name) in places.items():
-            here, given = _raw(getattr(module, name)).shape, tuple(state[full].shape)
+            here, given = raw_of(getattr(module, name)).shape, tuple(state[full].shape)
             if here != given:
                 raise ValueError(f"load_state_dict: {full} has shape {here}, the state has {given}")
         for full, (module, name) in places.items():
-            given = _raw(state[full])
+            given = raw_of(state[full])
             given = given if is_array(given) else xp.asarray(given)
-            _set_value(module, name, given.astype(_raw(getattr(module, name)).dtype))
+            _set_value(module, name, given.astype(raw_of(getattr(module, name)).dtype))
 
     # ---------------------------------------------------------------- switching
 
@@ -144,9 +148,15 @@ class Module:
             parameter.grad = None
 
     def to(self, dtype: Any) -> Module:
-        """All parameters and buffers of floats, in another type of floats. Changes the module and returns it."""
+        """All parameters and buffers of floats, in another type of floats. Changes the module and returns it.
+
+        Raises:
+            TypeError: when dtype is not one of floats.
+        """
+        if xp.dtype(dtype).kind != "f":
+            raise TypeError(f"to: parameters are floats, got {xp.dtype(dtype)}")
         for _, module, name in self._named_tensors():
-            value = _raw(getattr(module, name))
+            value = raw_of(getattr(module, name))
             if value.dtype.kind == "f":
                 _set_value(module, name, value.astype(dtype))
         return self
@@ -172,8 +182,11 @@ class Module:
         return f"{type(self).__name__}({inside})"
 
 
-def _raw(value: Array | Tensor) -> Array:
-    return value.value if isinstance(value, Tensor) else value
+def _refuse_hidden(name: str, value: Any) -> None:
+    """Raises TypeError for what would be forgotten in silence: parameters in containers, modules in dicts."""
+    for item in value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ():
+        if isinstance(item, Parameter) or (isinstance(item, Module) and isinstance(value, dict)):
+            raise TypeError(f"{name} hides a {type(item).__name__} in a {type(value).__name__}; make it an attribute")
 
 
 def _set_value(module: Module, name: str, array: Array) -> None:

@@ -268,27 +268,35 @@ relu.defvjps(lambda g, out, x: g * (out > 0))
 
 
 @primitive
-def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> Array:
-    """x where x > 0 and negative_slope * x elsewhere, where the derivative is negative_slope, 0 included."""
+def _leaky_relu(x: Array, *, negative_slope: float) -> Array:
     larger_is_right = negative_slope <= 1
     return (xp.maximum if larger_is_right else xp.minimum)(x, negative_slope * x)
 
 
-leaky_relu.defvjps(lambda g, out, x, *, negative_slope=0.01: where(x > 0, g, negative_slope * g))
+_leaky_relu.defvjps(lambda g, out, x, *, negative_slope: where(x > 0, g, negative_slope * g))
+
+
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    """x where x > 0 and negative_slope * x elsewhere, where the derivative is negative_slope, 0 included."""
+    return _leaky_relu(x, negative_slope=negative_slope)
 
 
 @primitive
-def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """x where x > 0 and alpha * (e ** x - 1) elsewhere. Source: Clevert et al. 2016, equation 15."""
+def _elu(x: Array, *, alpha: float) -> Array:
     return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
-elu.defvjps(lambda g, out, x, *, alpha=1.0: where(x > 0, g, g * alpha * exp(where(x < 0, x, 0.0))))
+_elu.defvjps(lambda g, out, x, *, alpha: where(x > 0, g, g * alpha * exp(where(x < 0, x, 0.0))))
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x where x > 0 and alpha * (e ** x - 1) elsewhere. Source: Clevert et al. 2016, section 3."""
+    return _elu(x, alpha=alpha)
 
 
 @primitive
 def _astype(x: Array, *, dtype: Any) -> Array:
-    return xp.asarray(x).astype(dtype)
+    return x.astype(dtype)
 
 
 _astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
@@ -296,7 +304,7 @@ _astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
 
 @primitive
 def _as_integers(x: Array, *, dtype: Any) -> Array:
-    return xp.asarray(x).astype(dtype)
+    return x.astype(dtype)
 
 
 def astype(x: Array, *, dtype: Any) -> Array:

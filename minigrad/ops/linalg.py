@@ -75,6 +75,8 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     Raises:
         ValueError: when the shapes do not fit.
     """
+    if not (hasattr(x, "shape") and hasattr(weight, "shape")):
+        x, weight = as_arrays(x, weight)
     if len(weight.shape) != 2:
         raise ValueError(f"linear: weight must be a matrix (out, in), got shape {weight.shape}")
     shape, (out_features, in_features) = x.shape, weight.shape
@@ -141,6 +143,8 @@ def _spelled_out(equation: str, operands: list) -> tuple[tuple[str, ...], str]:
     most = max(hidden, default=0)
     dots = "".join(unused[:most])
     inputs = tuple(s.replace("...", dots[most - n :]) for s, n in zip(inputs, hidden, strict=True))
+    if arrow and most and "..." not in output:
+        raise ValueError(f"einsum: '{equation}' has ... among the operands and must have it in the result")
     if not arrow:
         letters = "".join(inputs)
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots))

@@ -1,7 +1,7 @@
 """Ops that make one number of many, along some axes or all.
 
-All take ``dim`` (an axis, several, or None for all) and ``keepdim``, as in PyTorch; NumPy's ``axis`` and ``keepdims``
-mean the same, as they do there.
+Reductions take ``dim`` (an axis, several, or None for all) and ``keepdim``, as in PyTorch; NumPy's ``axis`` and
+``keepdims`` mean the same, as they do there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any
 
 from ..backend import Array, xp
 from ..primitive import primitive
-from .elementwise import astype, exp, neg, sqrt
+from .elementwise import astype, exp, sqrt
 from .shaping import Axes, _broadcast_to, axes_of, axis_of
 
 
 def _options(op: str, x: Array, dim: Axes, keepdim: bool, axis: Axes, keepdims: bool) -> dict[str, Any]:
     """What the user asked for, as the primitives take it."""
+    if dim is not None and axis is not None:
+        raise TypeError(f"{op}: dim and axis mean the same, got both: {dim} and {axis}")
     return {"axes": axes_of(op, axis if dim is None else dim, x.ndim), "keepdim": keepdim or keepdims}
 
 
@@ -118,12 +120,18 @@ def _max(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
     return x.max(axis=axes, keepdims=keepdim)
 
 
-def _max_vjp(g, out, x, *, axes, keepdim):
+def _share_of_best(g, out, x, *, axes, keepdim):
     wins = astype(x == _kept(out, x, axes, keepdim), dtype=x.dtype)
     return _kept(g, x, axes, keepdim) * (wins / wins.sum(axis=axes, keepdims=True))
 
 
-_max.defvjps(_max_vjp)
+@primitive
+def _min(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
+    return x.min(axis=axes, keepdims=keepdim)
+
+
+_max.defvjps(_share_of_best)
+_min.defvjps(_share_of_best)
 
 
 def max(x: Array, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -136,7 +144,7 @@ def max(x: Array, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None,
 
 def min(x: Array, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """The smallest element; where several are smallest they share the gradient evenly."""
-    return neg(max(neg(x), dim, keepdim, axis=axis, keepdims=keepdims))
+    return _min(x, **_options("min", x, dim, keepdim, axis, keepdims))
 
 
 @primitive

@@ -226,7 +226,7 @@ _pad.defvjps(
 )
 
 
-def pad(x: Array, pad: Sequence[int], value: float = 0.0) -> Array:
+def pad(x: Array, pad: Sequence[int], *, value: float = 0.0) -> Array:
     """x with a border of value. As in PyTorch, pad is (left, right, top, bottom, ...): the last axis comes first."""
     if len(pad) % 2 or len(pad) > 2 * x.ndim or any(n < 0 for n in pad):
         raise ValueError(

@@ -64,7 +64,7 @@ def test_a_run_is_repeatable(example, tmp_path, name):
     ("arguments", "message"),
     [
         (["--lr", "-1"], "lr must be 0 or more and finite, got -1.0"),
-        (["--lr", "inf"], "the loss is nan: the learning rate inf is too large"),
+        (["--lr", "1e39"], "the loss is nan: the learning rate 1e+39 is too large"),
         (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--seed", "-1"], "non-negative"),
         (["--out", __file__], "File exists"),

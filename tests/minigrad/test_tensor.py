@@ -403,3 +403,62 @@ def test_a_message_says_its_ops_name_once():
     with pytest.raises(ValueError) as error:
         F.linear(zeros(5, 3), zeros(2, 4))
     assert str(error.value).count("linear") == 1
+
+
+# ---------------------------------------------------------------- nothing silently wrong
+
+
+def test_the_smallest_integer():
+    for dtype, values in ((np.uint8, [0, 5]), (np.int8, [-128, 5]), (np.int64, [np.iinfo(np.int64).min, 3])):
+        assert mg.tensor(np.array(values, dtype)).min().item() == values[0]
+    assert mg.tensor([True, False]).min().item() is False
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint32, np.bool_])
+@pytest.mark.parametrize("f", [mg.sigmoid, mg.exp, mg.tanh, lambda x: mg.log_softmax(x, 0)])
+def test_functions_of_small_integers_are_those_of_floats(f, dtype):
+    values = np.array([0, 1, 1], dtype)
+    result = f(mg.tensor(values))
+    np.testing.assert_allclose(result.data, f(values.astype(np.float32)), rtol=1e-6, strict=True)
+
+
+def test_tensors_are_given_by_position():
+    a, b = mg.tensor([1.0]), mg.tensor([2.0])
+    for call in (lambda: mg.add(a, y=b), lambda: mg.add(np.ones(1), y=b)):
+        with pytest.raises(TypeError, match="add: tensors are given by position, y is one given by name"):
+            call()
+
+
+def test_data_of_a_tensor_that_learns_is_of_floats():
+    t = mg.tensor([1.0, 2.0], requires_grad=True)
+    t.data = [3.0, 4.0]
+    assert t.dtype == np.float32
+    with pytest.raises(TypeError, match="a tensor that requires gradients holds floats, got int64"):
+        t.data = [3, 4]
+
+
+def test_zero_dimensional_arrays_do_not_widen_and_complex_numbers_are_refused():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    assert (x * np.array(2.0)).dtype == np.float32
+    with pytest.raises(TypeError, match="mul: complex numbers"):
+        x * 1j
+
+
+def test_two_names_for_one_axis():
+    with pytest.raises(TypeError, match="sum: dim and axis mean the same, got both: 0 and 1"):
+        mg.sum(mg.tensor([[1.0]]), 0, axis=1)
+
+
+def test_an_index_that_does_not_broadcast_stays_an_index_error():
+    with pytest.raises(IndexError, match="getitem: shape mismatch"):
+        mg.tensor(np.zeros((3, 3)))[np.array([0, 1]), np.array([0, 1, 2])]
+
+
+def test_the_line_of_an_own_op_that_fails_is_in_the_traceback():
+    @mg.primitive
+    def broken(x):
+        return x + None
+
+    with pytest.raises(TypeError, match="broken: ") as caught:
+        broken(mg.tensor([1.0]))
+    assert caught.traceback[-1].name == "broken"

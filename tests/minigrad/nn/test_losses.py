@@ -283,7 +283,7 @@ def test_an_unknown_reduction_is_refused(name):
         ((5, 3), np.array([0, 1]), ValueError, r"input \(5, 3\) and class numbers \(2,\) do not fit"),
         ((5, 3), np.zeros((5, 1), np.int64), ValueError, r"class numbers \(5, 1\) do not fit"),
         ((5, 3), np.zeros((5, 2)), ValueError, r"input \(5, 3\) and target \(5, 2\) must have the same shape"),
-        ((5, 3), np.zeros(5), ValueError, r"input \(5, 3\) and target \(5,\) must have the same shape"),
+        ((5, 3), np.zeros(5), ValueError, r"class numbers are integers, got float64 of shape \(5,\)"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(input, target, error, message):
@@ -300,3 +300,20 @@ def test_what_is_no_probability_is_refused(wrong):
 def test_the_mean_of_nothing_is_not_a_number():
     assert np.isnan(F.mse_loss(np.zeros(0), np.zeros(0)))
     assert F.mse_loss(np.zeros(0), np.zeros(0), reduction="sum") == 0.0
+
+
+@pytest.mark.parametrize("loss", [F.binary_cross_entropy, F.binary_cross_entropy_with_logits, F.mse_loss])
+def test_boolean_targets_keep_float32(loss):
+    x = mg.tensor([0.25, 0.5], requires_grad=True)
+    result = loss(x, np.array([True, False]))
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.item(), loss(x, np.array([1.0, 0.0], np.float32)).item(), rtol=1e-6)
+
+
+def test_lists_are_targets():
+    assert F.mse_loss(mg.tensor([1.0, 2.0]), [1.0, 4.0]).item() == 2.0
+
+
+def test_dropout_of_integers_is_refused():
+    with pytest.raises(TypeError, match="dropout: needs floats, got int64"):
+        F.dropout(np.array([10, 20]), 0.2)

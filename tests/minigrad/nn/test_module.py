@@ -395,3 +395,20 @@ def test_functional_call_replaces_a_shared_parameter_everywhere(name):
     np.testing.assert_allclose(out.detach(), (x @ w.T + b1) @ w.T + b2, rtol=1e-6)
     assert tied.first.weight is tied.second.weight
     assert tied.first.weight is not weight
+
+
+@pytest.mark.parametrize(
+    "hidden", [[nn.Parameter(np.ones(1))], {"a": nn.Linear(1, 1)}, {"a": nn.Parameter(np.ones(1))}]
+)
+def test_what_would_be_forgotten_is_refused(hidden):
+    module = nn.Module()
+    module.things = hidden
+    with pytest.raises(
+        TypeError, match=r"Module.things hides a (Parameter|Linear) in a (list|dict); make it an attribute"
+    ):
+        list(module.parameters())
+
+
+def test_parameters_are_of_floats():
+    with pytest.raises(TypeError, match="to: parameters are floats, got int64"):
+        nn.Linear(1, 1).to(int)
