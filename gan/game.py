@@ -119,7 +119,7 @@ class Game:
         return losses
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of all that the next rounds depend on, but for the random numbers."""
+        """Copies of what the players have learned; the random numbers, k and the objective are not part of it."""
         return {name: player.state_dict() for name, player in self.players.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

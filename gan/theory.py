@@ -6,6 +6,9 @@ a density is 0, 0 log 0 counts as 0.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 
 import minigrad as mg
@@ -89,7 +92,7 @@ class GeneratedDistribution:
     def _value_and_slope(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """G and G' at each z."""
         z = mg.Tensor(z.reshape(-1, 1), requires_grad=True)
-        with mg.enable_grad():
+        with mg.enable_grad(), in_use(self.generator):
             x = self.generator(z)
             if x.shape != z.shape:
                 raise ValueError(f"the density needs a generator from one number to one: {z.shape} became {x.shape}")
@@ -152,8 +155,25 @@ class GeneratedDistribution:
 
 def logits(discriminator: nn.Module, x: np.ndarray) -> np.ndarray:
     """The discriminator's output at each x of a grid, in float64; D(x) is its sigmoid."""
-    with mg.no_grad():
+    with mg.no_grad(), in_use(discriminator):
         return discriminator(mg.Tensor(np.asarray(x, float).reshape(-1, 1))).data.ravel()
+
+
+@contextlib.contextmanager
+def in_use(*networks: nn.Module) -> Iterator[None]:
+    """Within this context networks behave as in use, not as in training: to look at a game must not change it.
+
+    A network may also be a plain function, which has no such difference.
+    """
+    modules = [module for network in networks if isinstance(network, nn.Module) for module in network.modules()]
+    training = {module: module.training for module in modules}
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
 
 
 def _monotone_pieces(z: np.ndarray, x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -188,7 +188,8 @@ left_halves([pictures[i] for i in (0, 2, 6, LOOKS - 1)])
 
 # %%
 narrow = nn.Linear(1, 1)
-narrow.weight.data[...], narrow.bias.data[...] = 0.25, 4.0
+nn.init.constant_(narrow.weight, 0.25)
+nn.init.constant_(narrow.bias, 4.0)
 
 
 def distance(now):

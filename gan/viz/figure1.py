@@ -22,7 +22,7 @@ import minigrad as mg
 
 from ..data import Distribution
 from ..game import TwoPlayerGame
-from ..theory import LOG_4, GeneratedDistribution, logits, optimal_discriminator
+from ..theory import LOG_4, GeneratedDistribution, in_use, logits, optimal_discriminator
 
 SIZE, DPI = (11.0, 6.0), 80
 PUSHES = 1.22  # the height of the row of orange arrows
@@ -89,10 +89,8 @@ class Observer:
 
     def _pushes(self) -> tuple[np.ndarray, np.ndarray]:
         """The shown samples, and minus the derivative of each one's own loss by its place."""
-        with mg.no_grad():
-            x = self.game.generator(mg.Tensor(self.z.reshape(-1, 1))).detach()
-        x.requires_grad = True
-        with mg.enable_grad():
+        with mg.enable_grad(), in_use(self.game.generator, self.game.discriminator):
+            x = self.game.generator(mg.Tensor(self.z.reshape(-1, 1))).detach().requires_grad_()
             loss = self.game.objective.generator_loss(self.game.discriminator(x)) * x.size  # a mean over the samples
         return x.data.ravel(), -mg.grad(loss, x)[0].data.ravel()
 

@@ -71,6 +71,8 @@ class LiveGame:
         else:
             for player in self.game.players.values():
                 player.optimizer.lr = value
+                if player.schedule is not None:  # which goes on from here
+                    player.schedule.base_lr = value
         self._chosen[name] = value
 
     @property
@@ -157,6 +159,8 @@ class LiveGame:
         )
 
     def _step(self, name: str, steps: int) -> Snapshot:
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
         for _ in range(steps):
             self._losses[name] = self.game.step(name, self._draw())
         return self.snapshots[-1]

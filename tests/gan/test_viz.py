@@ -327,3 +327,27 @@ def test_a_snapshot_is_frozen(snapshots):
     with pytest.raises(AttributeError):
         snapshots[0].jsd = 0.0
     assert isinstance(snapshots[0], Snapshot)
+
+
+def test_to_look_at_a_game_does_not_change_it():
+    """Not even where a network behaves otherwise in training: a look draws no random numbers of dropout's."""
+
+    def weights(look):
+        rng = np.random.default_rng(0)
+        discriminator = nn.Sequential(
+            nn.MLP([1, 4], nn.Tanh, rng=rng), nn.Dropout(0.5, rng=rng), nn.Linear(4, 1, rng=rng)
+        )
+        game = gan.two_player(nn.MLP([1, 4, 1], nn.Tanh, rng=rng), discriminator)
+        data = gan.data.Normal(4.0, 0.5)
+        observer = gan.viz.Observer(game, data)
+
+        def callback(number, losses):
+            if look:
+                observer.snapshot(number, losses)
+
+        gan.train(game, data, 3, batch_size=8, callback=callback, progress=False)
+        assert all(module.training for module in discriminator.modules())
+        return [p.data for p in game.generator.parameters()]
+
+    for seen, unseen in zip(weights(look=True), weights(look=False), strict=True):
+        np.testing.assert_array_equal(seen, unseen)
