@@ -29,6 +29,15 @@ OPTIMIZERS = {
     "sgd": optim.SGD,
 }
 PICTURES = 80
+NOTES = [
+    "Top left: the density of the data (black, dotted) and of what the generator makes (green): they are to become one.",
+    "D(x) (blue, dashed) is how sure the discriminator is that x comes from the data. D* (thin) is the best it could be: "
+    "1/2 where the two densities agree. Where neither has samples, nothing tells D what to say.",
+    "Bottom left: the generator takes each noise value z to a sample x = G(z), on the axis of the picture above. "
+    "Orange: which way and how strongly the discriminator pushes each sample; at the end, hardly at all.",
+    "Right: V(D, G), which D raises and G lowers; for each G its maximum is -log 4 + 2 JSD. The losses of both. "
+    "The Jensen-Shannon divergence of the two densities, computed exactly: 0 when they are one. All are in nats.",
+]
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -100,7 +109,7 @@ def write_pictures(out: Path, figure: gan.viz.Figure1, snapshots: list[gan.viz.S
     recording.write_png(out / "final.png")
     recording.write_strip(out / "strip.png", four if animation else range(len(four)))
     if animation:
-        recording.write_html(out / "animation.html", "A GAN learns a Gaussian")
+        recording.write_html(out / "animation.html", "A GAN learns a distribution on the line", NOTES)
         recording.write_gif(out / "animation.gif")
 
 

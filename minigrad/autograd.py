@@ -123,7 +123,8 @@ def backward(y: Tensor, gradient: Array | None = None) -> None:
     """Adds the gradient of y to the ``.grad`` of every leaf behind it; see ``Tensor.backward``."""
     if not y.tracked:
         raise RuntimeError(
-            "backward: the tensor does not require gradients, and nothing it was made of does by an op with a VJP"
+            "backward: the tensor does not require gradients: it was made of what requires none, within no_grad, "
+            "or by an op that has no VJPs"
         )
     seed = _seed(y, gradient, "backward")
     grads = {y: raw_of(seed)}

@@ -8,7 +8,7 @@ from typing import Any
 from . import backend
 from .backend import DEFAULT_FLOAT, Array, xp
 from .ops import elementwise, linalg, reduction, shaping
-from .primitive import Node, raw_of
+from .primitive import Node, grad_mode, raw_of
 
 
 class Tensor(Node):
@@ -248,6 +248,25 @@ class Tensor(Node):
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return linalg.matmul(other, self)
+
+    def _updated(self, result: Tensor) -> Tensor:
+        """What `w -= step` leaves in w: the result; within no_grad, where w is a leaf that learns, w with new data."""
+        if self.op is None and self.tracked and not grad_mode.enabled:
+            self.data = result.value
+            return self
+        return result
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._updated(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._updated(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._updated(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._updated(self / other)
 
     # ---------------------------------------------------------------- methods: the functions of the same names
 

@@ -75,11 +75,15 @@ class Recording:
         filled = template.replace("__NAME__", name).replace("__LAST__", _address(_png(last)))
         return filled.replace("__FRAMES__", listed)
 
-    def write_html(self, path: Path | str, title: str) -> None:
-        """A page with the player, in one file."""
+    def write_html(self, path: Path | str, title: str, notes: Sequence[str] = ()) -> None:
+        """A page with the title, the player, and notes below it, in one file."""
         head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         style = '<meta name="viewport" content="width=device-width">\n<body style="margin: 1rem; background: white">\n'
-        Path(path).write_text(f"{head}{style}{self.player()}\n</body>\n</html>\n", encoding="utf-8")
+        above = f'<h1 style="font: bold 22px sans-serif">{html.escape(title)}</h1>\n'
+        items = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes)
+        below = f'<ul style="max-width: 1080px; font: 15px/1.5 sans-serif">\n{items}\n</ul>' if notes else ""
+        page = f"{head}{style}{above}{self.player()}\n{below}\n</body>\n</html>\n"
+        Path(path).write_text(page, encoding="utf-8")
 
 
 def _difference(picture: Image.Image, base: Image.Image) -> Image.Image:

@@ -16,6 +16,7 @@ def mm(x: Array, y: Array) -> Array:
     return xp.dot(x, y)  # four times as fast as x @ y where K is 1
 
 
+mm.__name__ = "matmul"  # what users called
 mm.defvjps(lambda g, out, x, y: mm(g, y.T), lambda g, out, x, y: mm(x.T, g))
 
 

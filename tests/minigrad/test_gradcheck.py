@@ -343,3 +343,16 @@ def test_tolerances_are_used():
     mg.gradcheck(f, np.array([1.0]), atol=0.01, rtol=0.0)
     with pytest.raises(mg.GradcheckError):
         mg.gradcheck(f, np.array([1.0]), atol=1e-9, rtol=1e-6)
+
+
+def test_the_derivative_of_one_number_is_shown_as_it_is():
+    @mg.primitive
+    def cube(x):
+        return x**3
+
+    cube.defvjps(lambda g, out, x: 2.0 * g * x**2)
+    with pytest.raises(mg.GradcheckError) as caught:
+        mg.gradcheck(cube, 2.0)
+    (entry,) = caught.value.report.wrong
+    assert entry.analytic == 8.0
+    assert abs(entry.numeric - 12.0) < 1e-6

@@ -462,3 +462,19 @@ def test_the_line_of_an_own_op_that_fails_is_in_the_traceback():
     with pytest.raises(TypeError, match="broken: ") as caught:
         broken(mg.tensor([1.0]))
     assert caught.traceback[-1].name == "broken"
+
+
+def test_a_leaf_that_learns_may_be_updated_within_no_grad():
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    leaf, old = w, w.data
+    for step in range(1, 3):
+        w.grad = None
+        (w * w).sum().backward()
+        with mg.no_grad():
+            w -= 0.25 * w.grad
+        assert w is leaf
+        np.testing.assert_array_equal(w.data, np.array([1.0, 2.0]) * 0.5**step)
+    np.testing.assert_array_equal(old, [1.0, 2.0])  # which a graph may still hold
+    w += 1.0  # recorded: another tensor
+    assert w is not leaf
+    assert not w.is_leaf
