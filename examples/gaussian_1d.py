@@ -30,8 +30,8 @@ OPTIMIZERS = {
 }
 PICTURES = 80
 NOTES = [
-    "Top left: the density of the data (black, dotted) and of what the generator makes (green): they are to become one.",
-    "D(x) (blue, dashed) is how sure the discriminator is that x comes from the data. D* (thin) is the best it could be: "
+    "Top left: the density of the data (black, dotted) and of what the generator makes (green): they are to be one.",
+    "D(x) (blue, dashed) is how sure the discriminator is that x is data. D* (thin) is the best it could be: "
     "1/2 where the two densities agree. Where neither has samples, nothing tells D what to say.",
     "Bottom left: the generator takes each noise value z to a sample x = G(z), on the axis of the picture above. "
     "Orange: which way and how strongly the discriminator pushes each sample; at the end, hardly at all.",
