@@ -74,9 +74,8 @@ def primitive(forward: Callable[..., Any]) -> Any:
 
     @functools.wraps(forward)
     def op(*args, **options):
-        for name, option in options.items():
-            if isinstance(option, Node):
-                raise TypeError(f"{op.__name__}: tensors are given by position, {name} is one given by name")
+        if options:
+            _refuse_tensors(op, options)
         for a in args:
             if isinstance(a, Node):
                 break
@@ -126,6 +125,12 @@ def primitive(forward: Callable[..., Any]) -> Any:
     op.defvjps = functools.partial(_define_vjps, op)
     op.defvjp_each = functools.partial(_define_vjp_each, op)
     return op
+
+
+def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
+    for name, option in options.items():
+        if isinstance(option, Node):
+            raise TypeError(f"{op.__name__}: tensors are given by position, {name} is one given by name")
 
 
 def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:

@@ -59,8 +59,17 @@ def matmul(x: Array, y: Array) -> Array:
 
 @primitive
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    if weight.ndim != 2:
+        raise ValueError(f"linear: weight must be a matrix (out, in), got shape {weight.shape}")
+    features, expected = x.shape[1], weight.shape[1]
+    if features != expected:
+        raise ValueError(f"linear: input {x.shape} has {features} features, weight {weight.shape} expects {expected}")
     out = xp.dot(x, weight.T)
-    return out if bias is None else out + bias
+    if bias is None:
+        return out
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}, one for each row")
+    return out + bias
 
 
 _linear.defvjps(
@@ -76,20 +85,14 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     Raises:
         ValueError: when the shapes do not fit.
     """
-    if not (hasattr(x, "shape") and hasattr(weight, "shape")):
+    if not (hasattr(x, "ndim") and hasattr(weight, "ndim")):
         x, weight = as_arrays(x, weight)
-    if len(weight.shape) != 2:
-        raise ValueError(f"linear: weight must be a matrix (out, in), got shape {weight.shape}")
-    shape, (out_features, in_features) = x.shape, weight.shape
-    if not shape or shape[-1] != in_features:
-        size = f"{shape[-1]} features" if shape else "no features"
-        raise ValueError(f"linear: input {shape} has {size}, weight {weight.shape} expects {in_features}")
-    if bias is not None and bias.shape != (out_features,):
-        raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}, one for each row")
-    if len(shape) == 2:
+    if x.ndim == 2:
         return _linear(x, weight, bias)
-    rows = reshape(x, math.prod(shape[:-1]), in_features)
-    return reshape(_linear(rows, weight, bias), *shape[:-1], out_features)
+    if x.ndim == 0:
+        raise ValueError(f"linear: input () has no features, weight {weight.shape} needs an axis of them")
+    out = _linear(reshape(x, math.prod(x.shape[:-1]), x.shape[-1]), weight, bias)
+    return reshape(out, *x.shape[:-1], out.shape[-1])
 
 
 @primitive
