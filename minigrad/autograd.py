@@ -1,27 +1,35 @@
 """Reverse-mode differentiation: the chain rule, walked from outputs to inputs.
 
-Every gradient, of any order, comes out of ``_propagate``. Handed raw arrays it computes numbers; handed Tensors, the
-VJPs record themselves, and the gradients can be differentiated again.
+Every gradient, of any order, comes out of ``_walk``. Handed raw arrays it computes numbers; handed Tensors, the VJPs
+record themselves, and the gradients can be differentiated again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import heapq
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
 from .backend import Array, is_array, xp
 from .ops.elementwise import astype
-from .primitive import Node, grad_mode, raw_of
+from .primitive import Node, grad_mode, observers, raw_of
 from .tensor import Tensor
 
 # ---------------------------------------------------------------- the walk
 
 
-def _propagate(grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Collection[Tensor], record: bool) -> None:
-    """Sends gradients back from the nodes in grads to those in wanted, or to all that are tracked.
+#: One factor of the chain rule, applied: a node, the number of an argument, the gradient of the node, what its VJP made of
+#: that for the argument, and all that has arrived at the argument so far.
+Sent = tuple["Tensor", int, Any, Any, Any]
+
+
+def _walk(
+    grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Collection[Tensor], record: bool
+) -> Iterator[Sent]:
+    """Sends gradients back from the nodes in grads to those in wanted, or to all that are tracked, one at a time.
 
     grads maps nodes to gradients and changes in place: raw arrays, or Tensors where record is set. At the end it holds
     the gradients of leaves and of the nodes in kept.
@@ -29,9 +37,9 @@ def _propagate(grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Colle
     The newest node goes first. All that was made from it is newer, so its gradient is complete when its turn comes.
     """
     waiting = [(-node.serial, node) for node in grads if node.op is not None]
-    heapq.heapify(waiting)
+    heapify(waiting)
     while waiting:
-        node = heapq.heappop(waiting)[1]
+        node = heappop(waiting)[1]
         g = grads[node] if node in kept else grads.pop(node)
         op, saved, options = node.op, node.saved, node.options
         out, args = (node, node.args) if record else (node.value, saved)
@@ -49,12 +57,22 @@ def _propagate(grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Colle
             grad = vjp(g, out, *args, **options)
             if grad.dtype is not value.dtype or grad.shape != value.shape:
                 grad = _fit(grad, value, op, i)
-            if parent in grads:
-                grads[parent] = grads[parent] + grad  # not `+=`: a rule may hand the same array to two parents
-            else:
-                grads[parent] = grad
+            total = grads.get(parent)
+            if total is None:
+                total = grad
                 if parent.op is not None:
-                    heapq.heappush(waiting, (-parent.serial, parent))
+                    heappush(waiting, (-parent.serial, parent))
+            else:
+                total = total + grad  # not `+=`: a rule may hand the same array to two parents
+            grads[parent] = total
+            yield node, i, g, grad, total
+
+
+def _run(walk: Iterator[Sent]) -> None:
+    """Goes through a walk to its end, with the observers looking on."""
+    for observer in observers:
+        walk = observer.backward(walk)
+    deque(walk, maxlen=0)
 
 
 def _on_a_path(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> set[Tensor]:
@@ -121,6 +139,11 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
 
 def backward(y: Tensor, gradient: Array | None = None) -> None:
     """Adds the gradient of y to the ``.grad`` of every leaf behind it; see ``Tensor.backward``."""
+    _run(backward_walk(y, gradient))
+
+
+def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
+    """``backward``, which happens as this is iterated: one factor of the chain rule at a time."""
     if not y.tracked:
         raise RuntimeError(
             "backward: the tensor does not require gradients: it was made of what requires none, within no_grad, "
@@ -129,7 +152,7 @@ def backward(y: Tensor, gradient: Array | None = None) -> None:
     seed = _seed(y, gradient, "backward")
     grads = {y: raw_of(seed)}
     given_out = {id(grads[y])}
-    _propagate(grads, None, (), record=False)
+    yield from _walk(grads, None, (), record=False)
     for leaf, g in grads.items():
         leaf.grad = _own(g, given_out) if leaf.grad is None else xp.asarray(leaf.grad + g)
 
@@ -182,7 +205,7 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
             if y in wanted:
                 g = _as_tensor(g) if record else raw_of(g)
                 grads[y] = grads[y] + g if y in grads else g
-        _propagate(grads, wanted, set(inputs), record)
+        _run(_walk(grads, wanted, set(inputs), record))
     return grads
 
 

@@ -42,6 +42,7 @@ class Node:
         "saved",  # the same as raw arrays, as they were when the op ran
         "options",  # its keyword arguments, through which no gradient flows
         "serial",  # creation order, which is a topological order
+        "calls",  # the last call of a module that returned it, if any: class, module, arguments, the call before
         "__weakref__",
     )
 
@@ -58,6 +59,10 @@ class _GradMode(threading.local):
 
 grad_mode = _GradMode()
 _serials = itertools.count()
+
+#: What looks on, in every thread: has ``forward(op, run, *raw, **options)``, which returns run(*raw, **options), and
+#: ``backward(walk)``, which returns an iterator with the items of walk. See ``inspect``.
+observers: list[Any] = []
 _new, _ndarray, _scalar = object.__new__, xp.ndarray, xp.generic
 _NUMBERS = frozenset({bool, int, float, type(None)})  # constants that never widen a result
 
@@ -97,8 +102,9 @@ def primitive(forward: Callable[..., Any]) -> Any:
                     odd_constant = True
         if odd_constant:
             args, integers_only = _adapt_constants(op, args, raw)
+        run = _observed(op, forward) if observers else forward
         try:
-            value = _of_integers(forward, raw, options) if integers_only else forward(*raw, **options)
+            value = _of_integers(run, raw, options) if integers_only else run(*raw, **options)
         except (IndexError, TypeError, ValueError) as error:
             raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
         if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
@@ -114,6 +120,7 @@ def primitive(forward: Callable[..., Any]) -> Any:
             out.saved = raw
             out.options = options
             out.serial = next(_serials)
+            out.calls = None
         else:
             out.tracked = False
             out.op = None
@@ -125,6 +132,12 @@ def primitive(forward: Callable[..., Any]) -> Any:
     op.defvjps = functools.partial(_define_vjps, op)
     op.defvjp_each = functools.partial(_define_vjp_each, op)
     return op
+
+
+def _observed(op: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
+    for observer in observers:
+        forward = functools.partial(observer.forward, op, forward)
+    return forward
 
 
 def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:

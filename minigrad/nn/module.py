@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import ref
 
 from ..backend import Array, is_array, xp
 from ..primitive import raw_of
@@ -36,7 +37,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self.forward(*args, **kwargs)
+        out = self.forward(*args, **kwargs)
+        if type(out) is Tensor and out.op is not None:
+            out.calls = (self.__class__, ref(self), args, out.calls)
+        return out
 
     # ---------------------------------------------------------------- what is inside
 
