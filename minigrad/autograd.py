@@ -21,8 +21,8 @@ from .tensor import Tensor
 # ---------------------------------------------------------------- the walk
 
 
-#: One factor of the chain rule, applied: a node, the number of an argument, the gradient of the node, what its VJP made of
-#: that for the argument, and all that has arrived at the argument so far.
+#: One factor of the chain rule, applied: a node, the number of an argument, the gradient of the node, what its VJP made
+#: of that for the argument, and all that has arrived at the argument so far.
 Sent = tuple["Tensor", int, Any, Any, Any]
 
 
