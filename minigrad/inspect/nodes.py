@@ -1,0 +1,109 @@
+"""The nodes behind a result, and what they are called: by the user's variables, by modules, or by numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
+
+from ..backend import is_array
+from ..nn.module import Module
+from ..primitive import Node
+from ..tensor import Tensor
+
+_LONGEST_ARRAY = 4  # elements of a constant that are written out
+
+
+def parents(node: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The arguments of the op that made node which are tensors, each with its number among the arguments."""
+    return ((i, arg) for i, arg in enumerate(node.args) if isinstance(arg, Node))
+
+
+def nodes_behind(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """The outputs and all that they were made from: the leaves as they are met, then the results by age."""
+    outputs = list(outputs)
+    found, waiting = dict.fromkeys(outputs), outputs[::-1]
+    while waiting:
+        for _, parent in parents(waiting.pop()):
+            if parent not in found:
+                found[parent] = None
+                waiting.append(parent)
+    results = sorted((node for node in found if node.op is not None), key=attrgetter("serial"))
+    leaves = dict.fromkeys(parent for node in results for _, parent in parents(node) if parent.op is None)
+    return [*dict.fromkeys((*leaves, *(node for node in found if node.op is None))), *results]
+
+
+def callers_variables(depth: int) -> dict[str, Any]:
+    """The variables that are in sight depth calls further up, local ones first."""
+    frame = sys._getframe(depth + 1)
+    return {**frame.f_globals, **frame.f_locals}
+
+
+class Names:
+    """What each of the given nodes is called, and the constants beside them.
+
+    A tensor has the name of a variable, or the one that a module has for it after the name of the module's variable
+    or class: ``net.0.weight``. Where there is neither, a leaf is called by the argument that it is for an op, and a
+    result v1, v2, ... by age, as in a Wengert list.
+    """
+
+    def __init__(self, nodes: Iterable[Tensor], variables: Mapping[str, Any]):
+        self._nodes, self._variables = list(nodes), variables  # kept, as names are found by identity
+        self._names: dict[int, str] = {}
+        self._taken: Counter[str] = Counter()
+        self._name_by_variables()
+        self._name_by_modules()
+        for node in self._nodes:
+            for i, parent in parents(node):
+                if parent.op is None:
+                    self._name(parent, _role(node.op, i))
+        results = (node for node in self._nodes if node.op is not None and id(node) not in self._names)
+        for number, node in enumerate(results, 1):
+            self._name(node, f"v{number}", numbered=False)
+
+    def __call__(self, value: Any) -> str:
+        """The name of a tensor or an array; a number as it is written."""
+        if id(value) in self._names:
+            return self._names[id(value)]
+        if is_array(value):
+            short = value.size <= _LONGEST_ARRAY
+            return str(value.tolist()).replace(".0", "") if short else f"array{value.shape}".replace(",)", ")")
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    def _name(self, value: Any, name: str, numbered: bool = True) -> None:
+        """Calls value by the name, with a number behind it where another one is called so already."""
+        if id(value) in self._names:
+            return
+        self._taken[name] += 1
+        while numbered and self._taken[name] > 1:
+            name = f"{name}{self._taken[name]}"
+            self._taken[name] += 1
+        self._names[id(value)] = name
+
+    def _name_by_variables(self) -> None:
+        visible = {name: value for name, value in self._variables.items() if not name.startswith("_")}
+        for name, value in visible.items():
+            if isinstance(value, Node) or is_array(value):
+                self._name(value, name)
+        for name, value in visible.items():
+            if isinstance(value, Module):
+                for parameter_name, parameter in value.named_parameters():
+                    self._name(parameter, f"{name}.{parameter_name}")
+
+    def _name_by_modules(self) -> None:
+        """Names the parameters of modules whose results are among the nodes, the outermost modules first."""
+        for call in (call for node in self._nodes if node.op is not None for call in [node.calls] if call is not None):
+            kind, module = call[0].__name__, call[1]()
+            if module is not None and not all(id(parameter) in self._names for parameter in module.parameters()):
+                self._taken[kind] += 1
+                prefix = kind if self._taken[kind] == 1 else f"{kind}{self._taken[kind]}"
+                for name, parameter in module.named_parameters():
+                    self._name(parameter, f"{prefix}.{name}")
+
+
+def _role(op: Any, i: int) -> str:
+    """What an op calls its argument i."""
+    code = op.__wrapped__.__code__
+    return code.co_varnames[min(i, code.co_argcount)]  # behind the arguments stands the name of *args
