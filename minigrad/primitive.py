@@ -102,9 +102,11 @@ def primitive(forward: Callable[..., Any]) -> Any:
                     odd_constant = True
         if odd_constant:
             args, integers_only = _adapt_constants(op, args, raw)
-        run = _observed(op, forward) if observers else forward
+        run = functools.partial(_of_integers, forward) if integers_only else forward
+        if observers:
+            run = _observed(op, run)
         try:
-            value = _of_integers(run, raw, options) if integers_only else run(*raw, **options)
+            value = run(*raw, **options)
         except (IndexError, TypeError, ValueError) as error:
             raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
         if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
@@ -134,10 +136,10 @@ def primitive(forward: Callable[..., Any]) -> Any:
     return op
 
 
-def _observed(op: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
+def _observed(op: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     for observer in observers:
-        forward = functools.partial(observer.forward, op, forward)
-    return forward
+        run = functools.partial(observer.forward, op, run)
+    return run
 
 
 def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
@@ -196,7 +198,7 @@ def _array_beside(floats: list, data: Any) -> Array:
     return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
 
 
-def _of_integers(forward: Callable[..., Any], raw: list, options: dict[str, Any]) -> Any:
+def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> Any:
     """The op's result where no array is of floats; if it is of floats itself, then of the default ones.
 
     NumPy would compute in float16 for bytes and in float64 for others, and would not take booleans everywhere.
