@@ -58,7 +58,7 @@ class Names:
         for node in self._nodes:
             for i, parent in parents(node):
                 if parent.op is None:
-                    self._name(parent, _role(node.op, i))
+                    self._name(parent, role(node.op, i))
         results = (node for node in self._nodes if node.op is not None and id(node) not in self._names)
         for number, node in enumerate(results, 1):
             self._name(node, f"v{number}", numbered=False)
@@ -103,7 +103,9 @@ class Names:
                     self._name(parameter, f"{prefix}.{name}")
 
 
-def _role(op: Any, i: int) -> str:
+def role(op: Any, i: int) -> str:
     """What an op calls its argument i."""
     code = op.__wrapped__.__code__
-    return code.co_varnames[min(i, code.co_argcount)]  # behind the arguments stands the name of *args
+    if i < code.co_argcount:
+        return code.co_varnames[i]
+    return code.co_varnames[code.co_argcount + code.co_kwonlyargcount]  # where Python has the name of *args
