@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backend import is_array
 from ..nn.module import Module
-from ..primitive import Node
+from ..primitive import Node, raw_of
 from ..tensor import Tensor
 
 _LONGEST_ARRAY = 4  # elements of a constant that are written out
@@ -41,12 +41,23 @@ def callers_variables(depth: int) -> dict[str, Any]:
     return {**frame.f_globals, **frame.f_locals}
 
 
+def is_small(value: Any) -> bool:
+    """Whether the elements of a tensor or an array are so few that they are written out."""
+    return value.size <= _LONGEST_ARRAY
+
+
+def digits(value: Any) -> str:
+    """An array or nested lists of numbers with four digits each."""
+    value = value.tolist() if is_array(value) else value
+    return f"[{', '.join(map(digits, value))}]" if isinstance(value, list) else f"{value:.4g}"
+
+
 class Names:
-    """What each of the given nodes is called, and the constants beside them.
+    """What each of the given nodes is called, and the constants and modules beside them.
 
     A tensor has the name of a variable, or the one that a module has for it after the name of the module's variable
-    or class: ``net.0.weight``. Where there is neither, a leaf is called by the argument that it is for an op, and a
-    result v1, v2, ... by age, as in a Wengert list.
+    or class: ``net.0.weight``. Where there is neither, a result is called v1, v2, ... by age, as in a Wengert list,
+    and a leaf by the argument that it is for an op; a small one that does not learn is written as its elements are.
     """
 
     def __init__(self, nodes: Iterable[Tensor], variables: Mapping[str, Any]):
@@ -57,20 +68,23 @@ class Names:
         self._name_by_modules()
         for node in self._nodes:
             for i, parent in parents(node):
-                if parent.op is None:
+                if parent.op is None and (parent.tracked or not is_small(parent)):
                     self._name(parent, role(node.op, i))
         results = (node for node in self._nodes if node.op is not None and id(node) not in self._names)
         for number, node in enumerate(results, 1):
             self._name(node, f"v{number}", numbered=False)
 
     def __call__(self, value: Any) -> str:
-        """The name of a tensor or an array; a number as it is written."""
-        if id(value) in self._names:
+        """The name of a tensor, an array or a module; a number as it is written."""
+        if value in self:
             return self._names[id(value)]
+        value = raw_of(value)
         if is_array(value):
-            short = value.size <= _LONGEST_ARRAY
-            return str(value.tolist()).replace(".0", "") if short else f"array{value.shape}".replace(",)", ")")
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
+            return digits(value) if is_small(value) else f"array{value.shape}".replace(",)", ")")
+        return digits(value) if isinstance(value, float) else str(value)
+
+    def __contains__(self, value: Any) -> bool:
+        return id(value) in self._names
 
     def _name(self, value: Any, name: str, numbered: bool = True) -> None:
         """Calls value by the name, with a number behind it where another one is called so already."""
@@ -89,18 +103,24 @@ class Names:
                 self._name(value, name)
         for name, value in visible.items():
             if isinstance(value, Module):
-                for parameter_name, parameter in value.named_parameters():
-                    self._name(parameter, f"{name}.{parameter_name}")
+                self._name_inside(value, name)
 
     def _name_by_modules(self) -> None:
-        """Names the parameters of modules whose results are among the nodes, the outermost modules first."""
-        for call in (call for node in self._nodes if node.op is not None for call in [node.calls] if call is not None):
-            kind, module = call[0].__name__, call[1]()
-            if module is not None and not all(id(parameter) in self._names for parameter in module.parameters()):
-                self._taken[kind] += 1
-                prefix = kind if self._taken[kind] == 1 else f"{kind}{self._taken[kind]}"
-                for name, parameter in module.named_parameters():
-                    self._name(parameter, f"{prefix}.{name}")
+        """Names the modules whose results are among the nodes by their classes, those inside of others after these."""
+        modules = [node.calls[1]() for node in self._nodes if node.op is not None and node.calls is not None]
+        modules = [module for module in modules if module is not None and module not in self]
+        inside = {id(inner) for module in modules for inner in module.modules() if inner is not module}
+        for module in modules:
+            if id(module) not in inside:
+                self._name(module, type(module).__name__)
+                self._name_inside(module, self(module))
+
+    def _name_inside(self, module: Module, name: str) -> None:
+        """Names a module, the modules in it, and its parameters."""
+        for inner_name, inner in module.named_modules(name):
+            self._name(inner, inner_name)
+        for parameter_name, parameter in module.named_parameters():
+            self._name(parameter, f"{name}.{parameter_name}")
 
 
 def role(op: Any, i: int) -> str:
