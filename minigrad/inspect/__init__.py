@@ -1,1 +1,6 @@
 """Tools that look at the engine: its graphs, its backward pass, where numbers go wrong, where time goes."""
+
+from .anomaly import detect_anomaly
+from .profile import profile
+
+__all__ = ["detect_anomaly", "profile"]
