@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .autograd import enable_grad, grad
-from .backend import to_numpy, xp
+from .backend import is_array, to_numpy, xp
+from .diagnosis import Case, UnusableError, is_kink
+from .primitive import raw_of
+from .report import Entry, GradcheckError, Report
 from .tensor import Tensor
-
-#: One-sided slopes that differ by more than this, relative to the larger one or to 1, have a kink between them.
-_KINK = 1e-3
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One element of one input, with its derivative computed in both ways."""
-
-    input: int
-    index: tuple[int, ...]
-    analytic: float
-    numeric: float
-
-    @property
-    def error(self) -> float:
-        """The absolute difference."""
-        return abs(self.analytic - self.numeric)
-
-    @property
-    def badness(self) -> float:
-        """The error by which entries are put in order: not a number comes first."""
-        return float("inf") if np.isnan(self.error) else self.error
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What a check found: how many elements were compared, and those that disagree or lie next to a kink."""
-
-    name: str
-    compared: int
-    largest_error: float
-    wrong: tuple[Entry, ...]
-    at_kinks: tuple[Entry, ...]
-
-    def __bool__(self) -> bool:
-        return not self.wrong
-
-    def __str__(self) -> str:
-        if not self.wrong:
-            lines = [f"{self.name}: {self.compared} derivatives agree, largest error {self.largest_error:.1e}"]
-        else:
-            lines = [f"{self.name}: {len(self.wrong)} of {self.compared} derivatives disagree; the worst:"]
-            lines += _table(sorted(self.wrong, key=lambda e: -e.badness)[:10])
-        if self.at_kinks:
-            lines.append(f"{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:")
-            lines += _table(self.at_kinks[:5])
-        return "\n".join(lines)
-
-
-def _table(entries: Sequence[Entry]) -> list[str]:
-    rows = [("input", "index", "analytic", "numeric", "error")]
-    rows += [
-        (str(e.input), str(list(e.index)), f"{e.analytic:.6g}", f"{e.numeric:.6g}", f"{e.error:.1e}") for e in entries
-    ]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
-class GradcheckError(RuntimeError):
-    """Derivatives disagree; ``report`` has the details that the message shows."""
-
-    def __init__(self, report: Report):
-        super().__init__(str(report))
-        self.report = report
 
 
 def gradcheck(
@@ -133,6 +70,76 @@ def gradgradcheck(
     if not report:
         raise GradcheckError(report)
     return report
+
+
+def check_vjp(
+    f: Callable[..., Any],
+    vjp: Any,
+    inputs: Any,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    *,
+    seed: int = 0,
+) -> Report:
+    """Compares a hand-written backward with central differences, and says which mistake explains the difference.
+
+    f takes the inputs as float64 arrays (integers stay integers) and returns an array or a number. The backward is in
+    the convention of ``defvjps``: ``vjp(g, out, *inputs)`` gets the upstream gradient g, of the shape of the output
+    out, and returns the gradient of the one input, or a tuple with one for each; or vjp is a list of such functions,
+    one for each input. A gradient has the shape of its input: broadcasting has to be undone. Where several inputs are
+    given they are a tuple or a list. Elements are right or wrong as in ``gradcheck``, for random upstream gradients.
+
+    Whatever is wrong with vjp is in the report, which is false then; it may be called several times.
+
+    Raises:
+        TypeError: when f or vjp cannot be called, or f does not return an array or a number.
+        ValueError: when f gives different results for the same inputs, or there is nothing to check.
+    """
+    inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+    arrays = [xp.asarray(raw_of(x)) for x in inputs]
+    checked = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
+    if not checked:
+        raise ValueError("check_vjp: there is nothing to check: no input is of floats, such as 1.0")
+    if not callable(f):
+        raise TypeError(f"check_vjp: f must be a function of the inputs, got {type(f).__name__}")
+    rule = _rule(vjp, checked, len(arrays))
+    arrays = [xp.array(x, xp.float64 if i in checked else None) for i, x in enumerate(arrays)]
+    _refuse_odd_result(f, arrays)
+    return Case(f, rule, arrays, checked, eps=eps, atol=atol, rtol=rtol, seed=seed).report("check_vjp")
+
+
+def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
+    with np.errstate(all="ignore"):
+        first, second = (raw_of(f(*(x.copy() for x in arrays))) for _ in range(2))
+    if not (is_array(first) or isinstance(first, int | float | xp.generic)):
+        raise TypeError(f"check_vjp: f must return one array or number, got {type(first).__name__}")
+    if not np.array_equal(first, second, equal_nan=True):
+        raise ValueError("check_vjp: f gave different results for the same inputs: fix its random numbers")
+
+
+def _rule(vjp: Any, checked: list[int], count: int) -> Callable[..., Any]:
+    """The backward as a function of the input's number and of what a VJP gets."""
+    if isinstance(vjp, list | tuple):
+        return lambda i, *args: _gradient_of(i, list(vjp), checked, count)(*args)
+    if not callable(vjp):
+        raise TypeError(f"check_vjp: vjp must be a function or a list of functions, got {type(vjp).__name__}")
+    return lambda i, *args: _gradient_of(i, vjp(*args), checked, count)
+
+
+def _gradient_of(i: int, result: Any, checked: list[int], count: int) -> Any:
+    """What belongs to input i, of one thing or of a tuple with one for each input, or for each of floats."""
+    several = list(result) if isinstance(result, list | tuple) else [result]
+    if len(several) == count:
+        return several[i]
+    if count == 1:  # the elements of the gradient, in a list
+        return result
+    if len(several) > len(checked):
+        raise UnusableError("shape", f"The rule returned {len(several)} gradients; there are {count} inputs.")
+    place = checked.index(i)
+    if place >= len(several):
+        raise UnusableError("missing", f"The rule returned {len(several)} of {len(checked)} gradients: one is missing.")
+    return several[place]
 
 
 class _Check:
@@ -197,7 +204,7 @@ class _Check:
                 if entry.error <= tolerance:
                     largest = max(largest, entry.error)
                 elif (
-                    _is_kink(left, right)
+                    is_kink(left, right)
                     and min(left, right) - tolerance <= entry.analytic <= max(left, right) + tolerance
                 ):
                     at_kinks.append(entry)
@@ -206,10 +213,6 @@ class _Check:
                     wrong.append(entry)
                 compared += 1
         return Report(name, compared, largest, tuple(wrong), tuple(at_kinks))
-
-
-def _is_kink(left: float, right: float) -> bool:
-    return abs(left - right) > _KINK * max(1.0, abs(left), abs(right))
 
 
 def _as_list(outputs: Any) -> list[Tensor]:

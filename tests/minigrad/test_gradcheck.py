@@ -304,14 +304,14 @@ def test_the_error_shows_both_numbers_and_where_the_worst_is_first():
         np.testing.assert_allclose([entry.analytic, entry.numeric], [2.0 * right, right], rtol=1e-6)
         np.testing.assert_allclose(entry.error, abs(right), rtol=1e-6)
     lines = str(error.value).splitlines()
-    assert lines[0] == "gradcheck: 3 of 12 derivatives disagree; the worst:"
-    assert lines[1].split() == ["input", "index", "analytic", "numeric", "error"]
+    assert lines[0] == "gradcheck: 3 of 12 derivatives disagree"
+    assert lines[1].startswith("input 1")
+    assert lines[2].split() == ["input", "index", "analytic", "numeric", "error", "ratio"]
     worst = max(report.wrong, key=lambda entry: entry.error)
-    assert f"[{worst.index[0]}, {worst.index[1]}]" in lines[2]
-    assert f"{worst.analytic:.6g}" in lines[2]
-    assert f"{worst.numeric:.6g}" in lines[2]
-    assert len(lines) == 5
-    assert len({len(line) for line in lines[1:]}) == 1
+    assert f"[{worst.index[0]}, {worst.index[1]}]" in lines[3]
+    assert f"{worst.analytic:.6g}" in lines[3]
+    assert f"{worst.numeric:.6g}" in lines[3]
+    assert len({len(line) for line in lines[2:6]}) == 1
 
 
 def test_of_many_wrong_entries_the_worst_ten_are_shown_and_nan_comes_first():
@@ -324,9 +324,9 @@ def test_of_many_wrong_entries_the_worst_ten_are_shown_and_nan_comes_first():
         mg.gradcheck(broken, np.linspace(1.0, 2.0, 30))
     lines = str(error.value).splitlines()
     assert lines[0].startswith("gradcheck: 30 of 30 derivatives disagree")
-    assert len(lines) == 12
-    assert "[17]" in lines[2]
-    assert "nan" in lines[2]
+    assert sum(line.split()[0] == "0" for line in lines) == 10
+    assert "[17]" in lines[3]
+    assert "nan" in lines[3]
 
 
 def test_the_seed_sets_the_weights_and_nothing_else():

@@ -1,0 +1,228 @@
+"""What a check of gradients found, for a terminal and for a notebook."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+#: How many entries of an input are listed, worst first.
+_SHOWN = 10
+#: Arrays of at most so many rows and columns are shown whole in a notebook.
+_WHOLE = 8
+_WIDTH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One element of one input, with its derivative computed in both ways."""
+
+    input: int
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+
+    @property
+    def error(self) -> float:
+        """The absolute difference."""
+        return abs(self.analytic - self.numeric)
+
+    @property
+    def badness(self) -> float:
+        """The error by which entries are put in order: not a number comes first."""
+        return float("inf") if np.isnan(self.error) else self.error
+
+    @property
+    def ratio(self) -> float:
+        """Analytic by numeric; nan where the numeric one is zero."""
+        return self.analytic / self.numeric if self.numeric else float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cause:
+    """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong)."""
+
+    name: str
+    text: str
+    input: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a check found; it is true where nothing is wrong.
+
+    ``compared`` counts the elements, ``wrong`` are those that disagree, ``at_kinks`` those that lie next to a kink.
+    ``analytic`` and ``numeric`` hold the gradient of each checked input, by its number; an analytic one is None where
+    there is nothing that could be compared, and has another shape where it was given so. ``upstream`` is the gradient
+    of the output that they belong to, where it is an array. ``causes`` are all that explain the numbers equally well,
+    the most specific first.
+    """
+
+    name: str
+    compared: int
+    largest_error: float
+    wrong: tuple[Entry, ...]
+    at_kinks: tuple[Entry, ...]
+    causes: tuple[Cause, ...] = ()
+    analytic: Mapping[int, np.ndarray | None] = dataclasses.field(default_factory=dict, repr=False)
+    numeric: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
+    upstream: np.ndarray | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def cause(self) -> str | None:
+        """The name of the most specific cause; None where nothing is wrong or worth a note."""
+        return self.causes[0].name if self.causes else None
+
+    @property
+    def unusable(self) -> tuple[int, ...]:
+        """The inputs that got no gradient, or one of another shape."""
+        return tuple(
+            i for i, x in self.numeric.items() if self.analytic[i] is None or self.analytic[i].shape != x.shape
+        )
+
+    def __bool__(self) -> bool:
+        return not self.wrong and not self.unusable
+
+    # ---------------------------------------------------------------- in a terminal
+
+    def __str__(self) -> str:
+        lines = [self._verdict(), *self._upstream_line()]
+        for i in self._wrong_inputs():
+            lines += [self._heading(i), *_table(self._worst(i))]
+        if self.at_kinks:
+            lines += [f"{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:"]
+            lines += _table(self.at_kinks[:5])
+        for line in self._cause_lines():
+            lines += textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self:
+            return f"{self.name}: {self.compared} derivatives agree, largest error {self.largest_error:.1e}"
+        parts = [f"{len(self.wrong)} of {self.compared} derivatives disagree"] if self.wrong else []
+        parts += [f"input {i} has no gradient that could be compared" for i in self.unusable]
+        return f"{self.name}: {'; '.join(parts)}"
+
+    def _upstream_line(self) -> list[str]:
+        if self or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
+            return []
+        numbers = ", ".join(f"{g:.4g}" for g in self.upstream.ravel()[:6])
+        more = ", ..." if self.upstream.size > 6 else ""
+        return [f"upstream gradient g, drawn at random: {numbers}{more}"]
+
+    def _wrong_inputs(self) -> list[int]:
+        return sorted({entry.input for entry in self.wrong} | set(self.unusable))
+
+    def _heading(self, i: int) -> str:
+        if i not in self.numeric:
+            return f"input {i}:"
+        shape, given = self.numeric[i].shape, self.analytic[i]
+        if given is None:
+            return f"input {i}, shape {shape}: no gradient"
+        if given.shape != shape:
+            return f"input {i}, shape {shape}: the gradient has shape {given.shape}"
+        count = sum(entry.input == i for entry in self.wrong)
+        worst = f"; the worst {_SHOWN}" if count > _SHOWN else ""
+        return f"input {i}, shape {shape}: {count} of {given.size} wrong{worst}"
+
+    def _worst(self, i: int) -> list[Entry]:
+        return sorted((e for e in self.wrong if e.input == i), key=lambda e: -e.badness)[:_SHOWN]
+
+    def _cause_lines(self) -> Iterable[str]:
+        """One cause for each input on a line of its own; several for one input as a list."""
+        for i in dict.fromkeys(cause.input for cause in self.causes):
+            texts = [cause.text for cause in self.causes if cause.input == i]
+            of = "" if i is None or len(self.numeric) == 1 else f" for input {i}"
+            if self:
+                yield f"Note: {texts[0]}"
+            elif len(texts) == 1:
+                yield f"Likely cause{of}: {texts[0]}"
+            else:
+                yield f"Likely cause{of}, one of these (on these inputs they give the same numbers):"
+                yield from (f"- {text}" for text in texts)
+
+    # ---------------------------------------------------------------- in a notebook
+
+    def _repr_html_(self) -> str:
+        tone = _GOOD if self else _BAD
+        parts = [f'<p style="border-left:4px solid {tone};padding-left:.6em;margin:.3em 0"><b>']
+        parts += [html.escape(self._verdict()), "</b></p>"]
+        parts += [f"<p>{html.escape(line)}</p>" for line in self._upstream_line()]
+        for i in self._wrong_inputs():
+            parts.append(f'<p style="margin:.8em 0 .2em">{html.escape(self._heading(i))}</p>')
+            parts.append(self._arrays_html(i) or _entries_html(self._worst(i)))
+        if self.at_kinks:
+            parts.append(f"<p>{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:</p>")
+            parts.append(_entries_html(self.at_kinks[:5]))
+        parts += [f'<p style="margin:.6em 0">{html.escape(line)}</p>' for line in self._cause_lines()]
+        return f'<div style="max-width:60em">{"".join(parts)}</div>'
+
+    def _arrays_html(self, i: int) -> str:
+        """Both gradients whole, side by side, where they are small."""
+        both = [self.analytic.get(i), self.numeric.get(i)]
+        if any(x is None or x.ndim > 2 or max(x.shape, default=0) > _WHOLE for x in both):
+            return ""
+        wrong = {e.index for e in self.wrong if e.input == i}
+        kinks = {e.index for e in self.at_kinks if e.input == i}
+        tables = [
+            f"<figure style='margin:0'><figcaption>{title}</figcaption>{_grid_html(x, wrong, kinks)}</figure>"
+            for title, x in zip(("analytic", "numeric"), both, strict=True)
+        ]
+        return f"<div style='display:flex;gap:2em;flex-wrap:wrap'>{''.join(tables)}</div>"
+
+
+#: Half transparent, so that they stand on a light ground and on a dark one.
+_BAD, _GOOD, _KINK = "rgba(220,50,47,.35)", "rgba(60,160,90,.6)", "rgba(230,160,0,.35)"
+_CELL = "padding:.15em .6em;text-align:right;font-family:monospace;border:1px solid rgba(128,128,128,.4)"
+
+
+def _grid_html(x: np.ndarray, wrong: set, kinks: set) -> str:
+    rows = []
+    for r in range(x.shape[0] if x.ndim == 2 else 1):
+        cells = []
+        for c in range(x.shape[-1] if x.ndim else 1):
+            index = (r, c)[2 - x.ndim :]
+            tone = f";background:{_BAD};font-weight:bold" if index in wrong else ""
+            tone = tone or (f";background:{_KINK}" if index in kinks else "")
+            cells.append(f'<td style="{_CELL}{tone}">{float(x[index]):.4g}</td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
+
+
+def _entries_html(entries: Sequence[Entry]) -> str:
+    head, *rows = _cells(entries)
+    lines = ["".join(f'<th style="{_CELL}">{cell}</th>' for cell in head)]
+    lines += ["".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows]
+    table = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<table style="border-collapse:collapse">{table}</table>' if rows else ""
+
+
+def _cells(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
+    return [("input", "index", "analytic", "numeric", "error", "ratio")] + [
+        (
+            str(e.input),
+            str(list(e.index)),
+            f"{e.analytic:.6g}",
+            f"{e.numeric:.6g}",
+            f"{e.error:.1e}",
+            "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
+        )
+        for e in entries
+    ]
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    rows = _cells(entries) if entries else []
+    widths = [max(len(row[k]) for row in rows) for k in range(6)] if rows else []
+    return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+class GradcheckError(RuntimeError):
+    """Derivatives disagree; ``report`` has the details that the message shows."""
+
+    def __init__(self, report: Report):
+        super().__init__(str(report))
+        self.report = report
