@@ -18,8 +18,7 @@ from ..backend import Array, is_array, to_numpy, xp
 from ..primitive import observers, raw_of
 from .nodes import role
 
-#: Packages whose lines are not the user's: NumPy's ``np.sum(t)`` calls ``t.sum()``.
-_NOT_THE_USERS = {__name__.partition(".")[0], "numpy"}
+_MINIGRAD = __name__.partition(".")[0]
 
 
 class _Here(threading.local):
@@ -35,8 +34,8 @@ class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801, PyTorch's name
     Forward, the message names the op, the ranges of its arguments and the line that called it; where an argument was
     not finite already, it says so. Backward, it names the op whose rule made it and for which argument, the ranges of
     the upstream gradient and of the op's arguments, and the line that called the op. The line is the innermost one
-    outside minigrad and NumPy: of a loss function of ``gan``, the line there. It is known for ops that were called
-    within this context, so both the forward and the backward pass belong in it.
+    outside minigrad: for an op in a loss of ``gan``, the line there. It is known for ops that were called within this
+    context, so both the forward and the backward pass belong in it.
 
     An infinity that is made on purpose, as a mask is, raises too; results of integers and booleans never do. What a
     rule makes on its way and does not return does not count. All threads are watched while the context is open. Each
@@ -97,7 +96,7 @@ def _next(walk: Iterator[Sent]) -> Sent | None:
 def _users_line() -> FrameSummary:
     """The innermost line that is not in minigrad. Its text is read when it is asked for."""
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USERS:
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _MINIGRAD:
         frame = frame.f_back
     return FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname, lookup_line=False)
 
