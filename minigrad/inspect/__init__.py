@@ -2,5 +2,6 @@
 
 from .anomaly import detect_anomaly
 from .profile import profile
+from .steps import backward_steps
 
-__all__ = ["detect_anomaly", "profile"]
+__all__ = ["backward_steps", "detect_anomaly", "profile"]

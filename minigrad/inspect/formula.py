@@ -245,9 +245,14 @@ class _Tidy(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """With brackets around dL/dy."""
+        """With brackets around dL/dy, and with colons in the index."""
         node.value = _bracketed(self.visit(node.value))
         return node
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        """As a call, where it is no index."""
+        parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
+        return ast.Call(ast.Name("slice"), parts if node.step else parts[:2], [])
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         """Four digits, and none behind the point where there are none."""

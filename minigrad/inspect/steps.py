@@ -177,8 +177,10 @@ class Step:
         made = equation(self.node, self._called)
         if self.node.size == 1:
             made += f" = {numbers(self.node.value)}"
-        head = f"step {self.number}:  {made:<42}  dL/d{self.name} = {numbers(self.upstream)}"
-        return "\n".join(_wrapped(line) for line in (head, *(f"    {send.line}" for send in self.sends)))
+        head = f"step {self.number}:  {made:<42}  dL/d{self.name} = "
+        upstream = numbers(self.upstream)
+        head += upstream if len(head) + len(upstream) <= _WIDTH else _range(self.upstream)
+        return "\n".join([head, *(_wrapped(f"    {send.line}") for send in self.sends)])
 
     def _repr_html_(self) -> str:
         made = html.escape(equation(self.node, self._called))
@@ -216,11 +218,15 @@ def equation(node: Tensor, called: Names) -> str:
 def numbers(array: np.ndarray) -> str:
     """An array in one line: its elements if they are few, else its shape and range."""
     if array.size > _LARGEST_SHOWN:
-        return f"{array.shape} from {array.min():.3g} to {array.max():.3g}"
+        return _range(array)
     if array.ndim == 0:
         return f"{array.item():.4g}"
     text = np.array2string(array, separator=", ", formatter={"all": lambda x: f"{x:.3g}"}, max_line_width=10_000)
     return " ".join(text.split())
+
+
+def _range(array: np.ndarray) -> str:
+    return f"{array.shape} from {array.min():.3g} to {array.max():.3g}"
 
 
 def _wrapped(line: str) -> str:
