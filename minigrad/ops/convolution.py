@@ -1,0 +1,325 @@
+"""Convolution: three maps, each linear in both of its arguments, and each one's two rules are the other two.
+
+    conv2d            (x, w) to y      what a filter sees at every place
+    conv_transpose2d  (y, w) to x      every place paints its filter
+    conv2d_weight     (x, y) to w      how often what lies under each tap of the filter meets the result
+
+They are the derivatives by y, by x and by w of one sum, over all of n, o, c, i, j, u and v, of
+``y[n, o, i, j] * w[o, c, u, v] * x[n, c, i * stride + u * dilation - padding, ...]``, so gradients of every order are
+convolutions again.
+
+Shapes are PyTorch's: x (N, C, H, W), w (O, C / groups, KH, KW), y (N, O, OH, OW). Memory is channels-last, N, H, W, C:
+what lies under a filter is then a few long runs, and the result of a matrix product is in its place already.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..backend import Array, array_module, empty, xp
+from ..primitive import as_arrays, primitive
+from .shaping import pad, squeeze, unsqueeze
+
+Pair = int | tuple[int, int]
+
+#: The patches of a chunk of the batch take about so many bytes: what is written is in the cache still when it is read.
+_CHUNK_BYTES = 4 << 20
+
+
+class Geometry(NamedTuple):
+    """How a filter moves over an image; pairs are (height, width)."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+
+def _places(sizes: Sequence[int], kernel: Sequence[int], geometry: Geometry) -> tuple[int, int]:
+    """(OH, OW): at how many places a filter (KH, KW) fits on an image (H, W)."""
+    along = zip(sizes, kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True)
+    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in along)
+
+
+# ---------------------------------------------------------------- the three maps
+
+
+@primitive
+def _conv2d(x: Array, w: Array, bias: Array | None = None, *, geometry: Geometry) -> Array:
+    out = _each_group(_correlate, x, w, geometry)
+    if bias is not None:
+        out += bias
+    return _channels_first(out)
+
+
+@primitive
+def _conv_transpose2d(
+    y: Array, w: Array, bias: Array | None = None, *, size: tuple[int, int], geometry: Geometry
+) -> Array:
+    """The adjoint of _conv2d in x, which has the given size (H, W)."""
+    out = _each_group(_paint, y, w, geometry, size)
+    if bias is not None:
+        out += bias
+    return _channels_first(out)
+
+
+@primitive
+def _conv2d_weight(x: Array, y: Array, *, kernel: tuple[int, int], geometry: Geometry) -> Array:
+    """The adjoint of _conv2d in w, which has the given size (KH, KW)."""
+    return _each_group(_meet, x, y, geometry, kernel).transpose(3, 0, 1, 2)
+
+
+def _sum_over_places(g):
+    return g.sum(axis=(0, 2, 3))
+
+
+_conv2d.defvjps(
+    lambda g, out, x, w, bias=None, *, geometry: _conv_transpose2d(g, w, size=x.shape[2:], geometry=geometry),
+    lambda g, out, x, w, bias=None, *, geometry: _conv2d_weight(x, g, kernel=w.shape[2:], geometry=geometry),
+    lambda g, out, x, w, bias=None, *, geometry: _sum_over_places(g),
+)
+_conv_transpose2d.defvjps(
+    lambda g, out, y, w, bias=None, *, size, geometry: _conv2d(g, w, geometry=geometry),
+    lambda g, out, y, w, bias=None, *, size, geometry: _conv2d_weight(g, y, kernel=w.shape[2:], geometry=geometry),
+    lambda g, out, y, w, bias=None, *, size, geometry: _sum_over_places(g),
+)
+_conv2d_weight.defvjps(
+    lambda g, out, x, y, *, kernel, geometry: _conv_transpose2d(y, g, size=x.shape[2:], geometry=geometry),
+    lambda g, out, x, y, *, kernel, geometry: _conv2d(x, g, geometry=geometry),
+)
+
+
+# ---------------------------------------------------------------- how they are computed: products of matrices
+
+
+def _channels_last(x: Array) -> Array:
+    return x.transpose(0, 2, 3, 1)
+
+
+def _channels_first(x: Array) -> Array:
+    return x.transpose(0, 3, 1, 2)
+
+
+def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geometry: Geometry, *more: Any) -> Array:
+    """What the kernel makes of each group, one after the other along the last axis.
+
+    Images and results are split along their channels; filters, beside which there is an image or a result, along O.
+    """
+    if geometry.groups == 1:
+        return kernel(first, second, geometry, *more)
+    size = [first.shape[1] // geometry.groups, second.shape[kernel is _meet] // geometry.groups]
+    firsts = [first[:, i : i + size[0]] for i in range(0, first.shape[1], size[0])]
+    seconds = xp.split(second, geometry.groups, axis=1 if kernel is _meet else 0)
+    parts = [kernel(a, b, geometry, *more) for a, b in zip(firsts, seconds, strict=True)]
+    return xp.concatenate(parts, axis=-1)
+
+
+def _patches(x: Array, kernel: tuple[int, int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:
+    """What lies under the filter, chunk by chunk of the batch: which images, and a matrix (n * OH * OW, KH * KW * C).
+
+    The matrix is overwritten by the next one.
+    """
+    (count, channels, *sizes), (ph, pw) = x.shape, geometry.padding
+    oh, ow = _places(sizes, kernel, geometry)
+    patch = (oh, ow, *kernel, channels)
+    step = _chunk(count, math.prod(patch) * x.itemsize)
+    padded = empty((step, sizes[0] + 2 * ph, sizes[1] + 2 * pw, channels), like=x)
+    padded.fill(0)
+    columns = empty((step, *patch), like=x)
+    n, h, w, c = padded.strides
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    under = array_module(x).lib.stride_tricks.as_strided(padded, columns.shape, (n, h * sh, w * sw, h * dh, w * dw, c))
+    for start in range(0, count, step):
+        images = slice(start, min(start + step, count))
+        n = images.stop - start
+        padded[:n, ph : ph + sizes[0], pw : pw + sizes[1]] = _channels_last(x)[images]
+        columns[:n] = under[:n]
+        yield images, columns[:n].reshape(n * oh * ow, -1)
+
+
+def _chunk(count: int, bytes_each: int) -> int:
+    """How many images make a chunk: as many as fit, at least one and at most all."""
+    return max(1, min(count, _CHUNK_BYTES // max(1, bytes_each)))
+
+
+def _correlate(x: Array, w: Array, geometry: Geometry) -> Array:
+    """conv2d of one group, channels-last."""
+    filters, kernel = w.shape[0], w.shape[2:]
+    out = empty((x.shape[0], *_places(x.shape[2:], kernel, geometry), filters), like=x)
+    matrix = w.transpose(2, 3, 1, 0).reshape(-1, filters)
+    for images, patches in _patches(x, kernel, geometry):
+        xp.dot(patches, matrix, out=out[images].reshape(-1, filters))
+    return out
+
+
+def _meet(x: Array, y: Array, geometry: Geometry, kernel: tuple[int, int]) -> Array:
+    """conv2d_weight of one group, of shape (C, KH, KW, O)."""
+    channels, filters = x.shape[1], y.shape[1]
+    total = empty((*kernel, channels, filters), like=x)
+    total.fill(0)
+    results = _channels_last(y)
+    for images, patches in _patches(x, kernel, geometry):
+        total += xp.dot(patches.T, results[images].reshape(-1, filters)).reshape(total.shape)
+    return total.transpose(2, 0, 1, 3)
+
+
+def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
+    """conv_transpose2d of one group, channels-last.
+
+    One product gives all that is painted. Its taps are taken in blocks as large as the stride, as the blocks of all
+    places then cover the image without gaps: each block is added in one go, and not each tap.
+    """
+    count, filters, oh, ow = y.shape
+    (sh, sw), (ph, pw), results = geometry.stride, geometry.padding, _channels_last(y)
+    matrix, (qh, qw), channels = _taps_in_blocks(w, geometry)
+    rows, columns = max(oh + qh - 1, -(-(ph + size[0]) // sh)), max(ow + qw - 1, -(-(pw + size[1]) // sw))
+    step = _chunk(count, oh * ow * matrix.shape[1] * y.itemsize)
+    canvas = empty((step, rows, sh, columns, sw, channels), like=y)
+    painted = empty((step, oh, ow, qh, qw, sh, sw, channels), like=y)
+    out = empty((count, *size, channels), like=y)
+    for start in range(0, count, step):
+        images = slice(start, min(start + step, count))
+        n = images.stop - start
+        xp.dot(results[images].reshape(-1, filters), matrix, out=painted[:n].reshape(-1, matrix.shape[1]))
+        canvas.fill(0)
+        for i, j in itertools.product(range(qh), range(qw)):
+            canvas[:n, i : i + oh, :, j : j + ow] += painted[:n, :, :, i, j].swapaxes(2, 3)
+        whole = canvas[:n].reshape(n, rows * sh, columns * sw, channels)
+        out[images] = whole[:, ph : ph + size[0], pw : pw + size[1]]
+    return out
+
+
+def _taps_in_blocks(w: Array, geometry: Geometry) -> tuple[Array, tuple[int, int], int]:
+    """The filters as a matrix (O, QH * QW * SH * SW * C) of blocks as large as the stride, filled up with 0."""
+    filters, channels, kh, kw = w.shape
+    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
+    qh, qw = -(-(dh * (kh - 1) + 1) // sh), -(-(dw * (kw - 1) + 1) // sw)
+    taps = empty((filters, qh * sh, qw * sw, channels), like=w)
+    taps.fill(0)
+    taps[:, : dh * kh : dh, : dw * kw : dw] = _channels_last(w)
+    blocks = taps.reshape(filters, qh, sh, qw, sw, channels).swapaxes(2, 3)
+    return blocks.reshape(filters, -1), (qh, qw), channels
+
+
+# ---------------------------------------------------------------- as users call them
+
+
+def _pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    """One number for both axes, or two."""
+    pair = (value, value) if isinstance(value, int) else value
+    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(n, int) and n >= least for n in pair)):
+        raise ValueError(f"{op}: {name} is a whole number from {least} up, or a pair of them, got {value!r}")
+    return tuple(pair)
+
+
+def _geometry(op: str, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Geometry:
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"{op}: groups is a whole number from 1 up, got {groups!r}")
+    return Geometry(
+        _pair(op, "stride", stride, 1), _pair(op, "padding", padding, 0), _pair(op, "dilation", dilation, 1), groups
+    )
+
+
+def _checked(op: str, input: Array, weight: Array, bias: Array | None, expected: int, groups: int, out: int) -> None:
+    """Raises ValueError where the channels of input, weight and bias do not fit."""
+    if input.ndim not in (3, 4) or weight.ndim != 4:
+        raise ValueError(
+            f"{op}: input must be (N, C, H, W) or (C, H, W) and weight have four axes, "
+            f"got {input.shape} and {weight.shape}"
+        )
+    if weight.shape[0] % groups:
+        raise ValueError(f"{op}: weight {weight.shape} cannot be split into {groups} groups")
+    if input.shape[-3] != expected:
+        raise ValueError(f"{op}: input has {input.shape[-3]} channels, weight {weight.shape} expects {expected}")
+    if bias is not None and bias.shape != (out,):
+        raise ValueError(f"{op}: bias {bias.shape} does not fit weight {weight.shape}, it needs {out} elements")
+
+
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Array:
+    """Every filter at every place: (N, C, H, W) and weight (O, C / groups, KH, KW) to (N, O, OH, OW), as in PyTorch.
+
+    OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1. The padding is zeros; "valid" means none, and "same" as
+    many as keep the size, for a stride of 1. An image alone, (C, H, W), is taken too.
+
+    Raises:
+        ValueError: when shapes do not fit, or the filter is larger than the padded image.
+    """
+    input, weight = as_arrays(input, weight)
+    _checked("conv2d", input, weight, bias, weight.shape[1] * groups, groups, weight.shape[0])
+    if isinstance(padding, str):
+        input, padding = _padded(input, weight.shape[2:], padding, stride, dilation)
+    geometry = _geometry("conv2d", stride, padding, dilation, groups)
+    if min(_places(input.shape[-2:], weight.shape[2:], geometry)) < 1:
+        raise ValueError(
+            f"conv2d: input {input.shape} with padding {geometry.padding} is smaller than the filter of weight "
+            f"{weight.shape} with dilation {geometry.dilation}"
+        )
+    return _batched(lambda x: _conv2d(x, weight, *_given(bias), geometry=geometry), input)
+
+
+def conv_transpose2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Array:
+    """The adjoint of conv2d: (N, I, H, W) and weight (I, O / groups, KH, KW) to (N, O, OH, OW), as in PyTorch.
+
+    OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1; output_padding chooses among the sizes
+    that conv2d would make H of.
+
+    Raises:
+        ValueError: when shapes do not fit, or output_padding is not smaller than stride or dilation.
+    """
+    input, weight = as_arrays(input, weight)
+    _checked("conv_transpose2d", input, weight, bias, weight.shape[0], groups, weight.shape[1] * groups)
+    geometry = _geometry("conv_transpose2d", stride, padding, dilation, groups)
+    extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation, strict=True)):
+        raise ValueError(
+            f"conv_transpose2d: output_padding {extra} must be smaller than stride {geometry.stride} or dilation "
+            f"{geometry.dilation}"
+        )
+    along = zip(input.shape[-2:], weight.shape[2:], extra, *geometry[:3], strict=True)
+    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, e, s, p, d in along)
+    if min(size) < 1:
+        raise ValueError(f"conv_transpose2d: input {input.shape} with padding {geometry.padding} leaves no output")
+    return _batched(lambda x: _conv_transpose2d(x, weight, *_given(bias), size=size, geometry=geometry), input)
+
+
+def _given(bias: Array | None) -> tuple:
+    return () if bias is None else (bias,)
+
+
+def _batched(op: Callable[[Array], Array], input: Array) -> Array:
+    """The op on a batch, also for an image alone."""
+    return op(input) if input.ndim == 4 else squeeze(op(unsqueeze(input, 0)), 0)
+
+
+def _padded(
+    input: Array, kernel: tuple[int, int], padding: str, stride: Pair, dilation: Pair
+) -> tuple[Array, tuple[int, int]]:
+    """The padding that a word stands for; where it is odd, the extra row or column is put below or on the right."""
+    if padding == "valid":
+        return input, (0, 0)
+    if padding != "same" or _pair("conv2d", "stride", stride, 1) != (1, 1):
+        raise ValueError(f"conv2d: padding is numbers, 'valid', or with a stride of 1 'same', got {padding!r}")
+    total = [d * (k - 1) for k, d in zip(kernel, _pair("conv2d", "dilation", dilation, 1), strict=True)]
+    if any(n % 2 for n in total):
+        input = pad(input, (0, total[1] % 2, 0, total[0] % 2))
+    return input, (total[0] // 2, total[1] // 2)
