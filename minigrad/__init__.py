@@ -14,7 +14,9 @@ from . import backend, nn, optim
 from .autograd import enable_grad, grad, hessian, hvp, jacobian, no_grad
 from .gradcheck import GradcheckError, check_vjp, gradcheck, gradgradcheck
 from .inspect import backward_steps, detect_anomaly, profile
+from .io import load, save
 from .nn.init import manual_seed
+from .ops.convolution import conv2d, conv_transpose2d
 from .ops.elementwise import (
     abs,
     add,
@@ -55,6 +57,7 @@ from .ops.shaping import (
     squeeze,
     stack,
     transpose,
+    unflatten,
     unsqueeze,
 )
 from .primitive import primitive

@@ -8,6 +8,7 @@ kinks, so that numeric derivatives exist. A new op needs a row: ``test_ops.py`` 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad.ops import elementwise, reduction
+from minigrad.ops import convolution, elementwise, reduction
 
 try:
     import torch
@@ -518,6 +519,16 @@ SHAPING = [
         ],
     ),
     Row(
+        "unflatten",
+        mg.unflatten,
+        lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim:][1:]),
+        "unflatten",
+        [
+            Call((normal(2, 6),), {"dim": 1, "sizes": (2, -1)}),
+            Call((normal(4, 3),), {"dim": 0, "sizes": (2, 2)}),
+        ],
+    ),
+    Row(
         "squeeze",
         mg.squeeze,
         np_squeeze,
@@ -756,7 +767,329 @@ LOSSES = [
     ),
 ]
 
-ROWS = ARITHMETIC + COMPARISONS + FUNCTIONS + CHOICES + REDUCTIONS + SHAPING + LINEAR_ALGEBRA + LOSSES
+# ---------------------------------------------------------------- images
+
+
+def both_axes(n: Any) -> tuple[int, int]:
+    """One number for both axes, or two."""
+    return n if isinstance(n, tuple) else (n, n)
+
+
+def windows(height: int, width: int, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+    """For each place, row by row, what a window covers: place, then rows and columns counted on the padded image."""
+    along = []
+    for axis, size in enumerate((height, width)):
+        k, s, p, d = (both_axes(n)[axis] for n in (kernel, stride, padding, dilation))
+        reach = d * (k - 1) + 1
+        along.append([slice(start, start + reach, d) for start in range(0, size + 2 * p - reach + 1, s)])
+    return [((i, j), (..., rows, columns)) for i, rows in enumerate(along[0]) for j, columns in enumerate(along[1])]
+
+
+def bordered(x: np.ndarray, padding: Any, value: float = 0.0) -> np.ndarray:
+    """The image with its padding."""
+    (ph, pw), (height, width) = both_axes(padding), x.shape[-2:]
+    out = np.full((*x.shape[:-2], height + 2 * ph, width + 2 * pw), value, x.dtype)
+    out[..., ph : ph + height, pw : pw + width] = x
+    return out
+
+
+def channel_groups(x: np.ndarray, groups: int, axis: int = 1) -> list[np.ndarray]:
+    """The channels that belong together."""
+    return np.split(x, groups, axis=axis)
+
+
+def np_conv2d(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """By the definition, place by place."""
+    found = windows(*x.shape[2:], w.shape[2:], stride, padding, dilation)
+    out = np.zeros((len(x), len(w), *(n + 1 for n in found[-1][0])), x.dtype)
+    for (i, j), under in found:
+        parts = zip(channel_groups(bordered(x, padding)[under], groups), channel_groups(w, groups, 0), strict=True)
+        out[:, :, i, j] = np.concatenate([np.einsum("ncuv,ocuv->no", a, b) for a, b in parts], axis=1)
+    return out if bias is None else out + bias[:, None, None]
+
+
+def np_conv_transpose2d(y, w, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """By the definition: every place adds its number times the filter to what it covers."""
+    along = zip(*map(both_axes, (stride, padding, dilation, output_padding)), y.shape[2:], w.shape[2:], strict=True)
+    size = [(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for s, p, d, e, n, k in along]
+    image = bordered(np.zeros((len(y), w.shape[1] * groups, *size), y.dtype), padding)
+    for (i, j), under in windows(*size, w.shape[2:], stride, padding, dilation):
+        if i < y.shape[2] and j < y.shape[3]:
+            parts = zip(channel_groups(y[:, :, i, j], groups), channel_groups(w, groups, 0), strict=True)
+            image[under] += np.concatenate([np.einsum("no,ocuv->ncuv", a, b) for a, b in parts], axis=1)
+    (ph, pw), (height, width) = both_axes(padding), size
+    image = image[..., ph : ph + height, pw : pw + width]
+    return image if bias is None else image + bias[:, None, None]
+
+
+def conv2d_weight(x, y, kernel, stride, padding, dilation, groups):
+    """The third of the maps, which users meet in derivatives alone."""
+    geometry = convolution._geometry("conv2d_weight", stride, padding, dilation, groups)
+    return convolution._conv2d_weight(x, y, kernel=kernel, geometry=geometry)
+
+
+def np_conv2d_weight(x, y, kernel, stride, padding, dilation, groups):
+    """By the definition."""
+    total = np.zeros((y.shape[1], x.shape[1] // groups, *kernel), x.dtype)
+    for (i, j), under in windows(*x.shape[2:], kernel, stride, padding, dilation):
+        if i < y.shape[2] and j < y.shape[3]:
+            parts = zip(channel_groups(bordered(x, padding)[under], groups), channel_groups(y, groups), strict=True)
+            total += np.concatenate([np.einsum("ncuv,no->ocuv", a, b[:, :, i, j]) for a, b in parts])
+    return total
+
+
+def torch_conv2d_weight(x, y, kernel, **options):
+    """PyTorch's, which wants to know the whole shape."""
+    shape = (y.shape[1], x.shape[1] // options["groups"], *kernel)
+    return torch.nn.grad.conv2d_weight(x, shape, y, **options)
+
+
+#: Shapes of image, weight and bias, if any, with sizes that leave something over, and how the filter moves.
+CONVOLUTIONS = [
+    ([(2, 2, 4, 5), (3, 2, 3, 2), (3,)], {}),
+    ([(1, 1, 5, 4), (2, 1, 3, 3)], {"stride": 2, "padding": 1}),
+    ([(2, 1, 5, 6), (2, 1, 4, 4)], {"stride": 2, "padding": 1}),
+    ([(1, 2, 5, 6), (1, 2, 2, 3)], {"stride": (3, 1), "padding": (0, 2)}),
+    ([(1, 1, 7, 6), (2, 1, 3, 2), (2,)], {"dilation": 2, "padding": 1}),
+    ([(1, 1, 6, 7), (1, 1, 2, 3)], {"stride": (2, 3), "dilation": (3, 1)}),
+    ([(2, 4, 3, 4), (4, 2, 2, 2), (4,)], {"groups": 2}),
+    ([(1, 3, 4, 4), (6, 1, 3, 3)], {"groups": 3, "stride": 2, "padding": 1}),
+    ([(2, 3, 2, 2), (2, 3, 1, 1), (2,)], {"stride": 2}),
+    ([(1, 2, 3, 3), (2, 2, 3, 3)], {}),
+    ([(0, 2, 4, 4), (3, 2, 3, 3), (3,)], {"padding": 1}),
+]
+TRANSPOSED = [
+    ([(2, 3, 2, 3), (3, 2, 3, 2), (2,)], {}),
+    ([(2, 2, 2, 3), (2, 1, 4, 4), (1,)], {"stride": 2, "padding": 1}),
+    ([(1, 2, 3, 2), (2, 2, 3, 3)], {"stride": 2, "padding": 1, "output_padding": 1}),
+    ([(1, 1, 3, 2), (1, 2, 2, 3)], {"stride": (3, 1), "padding": (0, 1), "output_padding": (2, 0)}),
+    ([(1, 2, 2, 2), (2, 1, 2, 3), (1,)], {"dilation": 2, "padding": 1, "output_padding": 1}),
+    ([(2, 4, 2, 2), (4, 2, 2, 2), (4,)], {"groups": 2, "stride": (2, 3)}),
+    ([(1, 2, 1, 1), (2, 3, 4, 4)], {}),
+    ([(0, 2, 2, 2), (2, 1, 4, 4), (1,)], {"stride": 2}),
+]
+#: Shapes of image and result, of which some do not reach the image's last row and column.
+WEIGHTS = [
+    ([(2, 2, 4, 5), (2, 3, 2, 4)], {"kernel": (3, 2), "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
+    ([(1, 1, 6, 5), (1, 2, 3, 2)], {"kernel": (3, 4), "stride": 2, "padding": 1, "dilation": 1, "groups": 1}),
+    ([(2, 4, 5, 3), (2, 2, 3, 2)], {"kernel": (2, 2), "stride": 1, "padding": (1, 0), "dilation": (4, 1), "groups": 2}),
+]
+
+
+def np_max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1):
+    """By the definition, place by place."""
+    found = windows(*x.shape[2:], kernel_size, kernel_size if stride is None else stride, padding, dilation)
+    out = np.zeros((*x.shape[:2], *(n + 1 for n in found[-1][0])), x.dtype)
+    for (i, j), under in found:
+        out[..., i, j] = bordered(x, padding, -np.inf)[under].max(axis=(2, 3))
+    return out
+
+
+def np_avg_pool2d(x, kernel_size, stride=None, padding=0):
+    """By the definition, place by place."""
+    found = windows(*x.shape[2:], kernel_size, kernel_size if stride is None else stride, padding)
+    out = np.zeros((*x.shape[:2], *(n + 1 for n in found[-1][0])), x.dtype)
+    for (i, j), under in found:
+        out[..., i, j] = bordered(x, padding)[under].mean(axis=(2, 3))
+    return out
+
+
+POOLS = [
+    ((2, 1, 4, 4), {"kernel_size": 2}),
+    ((1, 2, 5, 7), {"kernel_size": (2, 3)}),
+    ((1, 1, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ((1, 2, 4, 5), {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0)}),
+    ((1, 1, 6, 6), {"kernel_size": 2, "stride": 3}),
+    ((0, 1, 4, 4), {"kernel_size": 2}),
+]
+IMAGE_WITH_TIES = fixed(np.arange(30).reshape(1, 1, 6, 5) // 4 % 3)
+
+
+def np_interpolate(x, size, mode="nearest", align_corners=False):
+    """Each pixel by its place on the image."""
+    out = np.zeros((*x.shape[:2], *size), x.dtype)
+    for i, j in np.ndindex(*size):
+        for (u, p), (v, q) in itertools.product(
+            *map(neighbours, (i, j), x.shape[2:], size, [mode] * 2, [align_corners] * 2)
+        ):
+            out[..., i, j] += p * q * x[..., u, v]
+    return out
+
+
+def neighbours(i, n, out, mode, align_corners):
+    """The pixels on an axis of n that make pixel i of out, with their shares."""
+    if mode == "nearest":
+        return [(i * n // out, 1.0)]
+    place = i * (n - 1) / max(1, out - 1) if align_corners else max(0.0, (i + 0.5) * n / out - 0.5)
+    first = int(place)
+    return [(first, 1.0 - (place - first)), (min(first + 1, n - 1), place - first)]
+
+
+def np_pixel_shuffle(x, upscale_factor):
+    """Pixel by pixel."""
+    n, c, h, w = x.shape
+    r = upscale_factor
+    out = np.zeros((n, c // r**2, h * r, w * r), x.dtype)
+    for k, i, j in np.ndindex(*out.shape[1:]):
+        out[:, k, i, j] = x[:, k * r * r + i % r * r + j % r, i // r, j // r]
+    return out
+
+
+def along_channels(v: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """One number for each channel, beside x."""
+    return v.reshape(-1, *[1] * (x.ndim - 2))
+
+
+def np_standardised(x, axes):
+    """By the definition."""
+    return (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + 1e-5)
+
+
+def np_batch_norm(x, weight=None, bias=None):
+    """With the statistics of the batch."""
+    out = np_standardised(x, (0, *range(2, x.ndim))) if x.size else x
+    return out if weight is None else out * along_channels(weight, x) + along_channels(bias, x)
+
+
+def np_layer_norm(x, weight=1.0, bias=0.0, *, normalized_shape):
+    """Over the last axes."""
+    return np_standardised(x, tuple(range(-len(normalized_shape), 0))) * weight + bias
+
+
+def instance_norm(x, weight, bias):
+    """Which takes weight and bias by name."""
+    return F.instance_norm(x, weight=weight, bias=bias)
+
+
+def np_instance_norm(x, weight, bias):
+    """Over each image."""
+    return np_standardised(x, tuple(range(2, x.ndim))) * along_channels(weight, x) + along_channels(bias, x)
+
+
+RUNNING = {"running_mean": normal(3), "running_var": positive(3)}
+
+IMAGES = [
+    Row(
+        "conv2d",
+        lambda *xs, **options: mg.conv2d(*xs, **options),
+        np_conv2d,
+        "conv2d",
+        [Call(tuple(normal(*s) for s in shapes), options) for shapes, options in CONVOLUTIONS],
+    ),
+    Row(
+        "conv_transpose2d",
+        lambda *xs, **options: mg.conv_transpose2d(*xs, **options),
+        np_conv_transpose2d,
+        "conv_transpose2d",
+        [Call(tuple(normal(*s) for s in shapes), options) for shapes, options in TRANSPOSED],
+    ),
+    Row(
+        "conv2d_weight",
+        conv2d_weight,
+        np_conv2d_weight,
+        torch_conv2d_weight,
+        [Call(tuple(normal(*s) for s in shapes), options) for shapes, options in WEIGHTS],
+    ),
+    Row(
+        "max_pool2d",
+        F.max_pool2d,
+        np_max_pool2d,
+        "max_pool2d",
+        [*reductions(distinct, POOLS), *each(distinct, [(1, 1, 5, 6)], kernel_size=2, stride=1, padding=1, dilation=2)],
+        ties=[Call((IMAGE_WITH_TIES,), options) for _, options in [*POOLS[:2], POOLS[4]]],
+    ),
+    Row("avg_pool2d", F.avg_pool2d, np_avg_pool2d, "avg_pool2d", reductions(normal, POOLS)),
+    Row(
+        "interpolate",
+        F.interpolate,
+        np_interpolate,
+        "interpolate",
+        [
+            *each(normal, [(2, 1, 2, 3), (1, 2, 3, 1)], size=(4, 5)),
+            *each(normal, [(1, 1, 5, 3)], size=(3, 7), mode="bilinear"),
+            *each(normal, [(1, 2, 2, 4)], size=(4, 3), mode="bilinear", align_corners=True),
+            *each(normal, [(0, 2, 2, 2)], size=(3, 3), mode="bilinear"),
+        ],
+    ),
+    Row(
+        "pixel_shuffle",
+        F.pixel_shuffle,
+        np_pixel_shuffle,
+        "pixel_shuffle",
+        [
+            *each(normal, [(2, 8, 2, 1)], upscale_factor=2),
+            *each(normal, [(1, 9, 1, 2)], upscale_factor=3),
+        ],
+    ),
+    Row(
+        "pixel_shuffle_of_nothing",
+        F.pixel_shuffle,
+        np_pixel_shuffle,
+        None,
+        each(normal, [(0, 4, 1, 1)], upscale_factor=2),
+    ),
+    Row(
+        "batch_norm",
+        lambda *xs: F.batch_norm(xs[0], None, None, *xs[1:], training=True),
+        np_batch_norm,
+        lambda *xs: torch.nn.functional.batch_norm(xs[0], None, None, *xs[1:], training=True),
+        [
+            *each(normal, [(3, 2, 2, 1), (4, 3)]),
+            *[
+                Call((normal(*shape), normal(shape[1]), normal(shape[1])))
+                for shape in [(5, 2), (2, 3, 4), (2, 2, 3, 2), (0, 2, 1, 1)]
+            ],
+        ],
+    ),
+    Row(
+        "batch_norm_in_use",
+        lambda *xs, **running: F.batch_norm(xs[0], *running.values(), *xs[1:]),
+        lambda x, w, b, running_mean, running_var: (
+            (x - along_channels(running_mean, x))
+            / np.sqrt(along_channels(running_var, x) + 1e-5)
+            * along_channels(w, x)
+            + along_channels(b, x)
+        ),
+        lambda *xs, **running: torch.nn.functional.batch_norm(
+            xs[0], *(torch.tensor(v) for v in running.values()), *xs[1:]
+        ),
+        [Call((normal(*shape), normal(3), normal(3)), RUNNING) for shape in [(2, 3), (2, 3, 2, 2)]],
+    ),
+    Row(
+        "layer_norm",
+        lambda *xs, normalized_shape: F.layer_norm(xs[0], normalized_shape, *xs[1:]),
+        np_layer_norm,
+        lambda *xs, normalized_shape: torch.nn.functional.layer_norm(xs[0], normalized_shape, *xs[1:]),
+        [
+            Call((normal(4, 3),), {"normalized_shape": (3,)}),
+            Call((normal(2, 3, 4), normal(3, 4), normal(3, 4)), {"normalized_shape": (3, 4)}),
+            Call((normal(0, 3), normal(3), normal(3)), {"normalized_shape": (3,)}),
+        ],
+    ),
+    Row(
+        "instance_norm",
+        instance_norm,
+        np_instance_norm,
+        lambda x, weight, bias: torch.nn.functional.instance_norm(x, weight=weight, bias=bias),
+        [Call((normal(2, 2, 3, 2), normal(2), normal(2)))],
+    ),
+    Row(
+        "instance_norm_of_nothing",
+        instance_norm,
+        np_instance_norm,
+        None,
+        [Call((normal(0, 2, 2, 2), normal(2), normal(2)))],
+    ),
+    Row(
+        "embedding",
+        lambda weight, numbers: F.embedding(numbers, weight),
+        lambda weight, numbers: weight[numbers],
+        lambda weight, numbers: torch.nn.functional.embedding(torch.tensor(numbers), weight),
+        [Call((normal(4, 3),), {"numbers": np.array(n)}) for n in (2, [0, 3, 0], [[1, 1], [2, 1]])],
+    ),
+]
+
+ROWS = ARITHMETIC + COMPARISONS + FUNCTIONS + CHOICES + REDUCTIONS + SHAPING + LINEAR_ALGEBRA + LOSSES + IMAGES
 
 
 def params(kind: str = "calls", **wanted: Any) -> list[Any]:

@@ -224,6 +224,12 @@ def _literal(value: Any) -> ast.expr:
     match value:
         case bool() | int() | float() | str() | None | EllipsisType():
             return ast.Constant(value)
+        case tuple() if hasattr(value, "_fields"):
+            return ast.Call(
+                ast.Name(type(value).__name__),
+                [],
+                [ast.keyword(name, _literal(v)) for name, v in value._asdict().items()],
+            )
         case tuple():
             return ast.Tuple([_literal(v) for v in value])
         case slice():

@@ -2,26 +2,42 @@
 
 from . import functional, init
 from .activations import ELU, Activation, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from .layers import MLP, Dropout, Linear, Perceptron, Sequential
+from .conv import Conv2d, ConvTranspose2d
+from .layers import MLP, Dropout, Embedding, Flatten, Linear, Perceptron, Sequential, Unflatten
 from .module import Module, Parameter, functional_call
+from .norm import BatchNorm1d, BatchNorm2d, InstanceNorm2d, LayerNorm
+from .resizing import AvgPool2d, MaxPool2d, PixelShuffle, Upsample
 
 __all__ = [
     "ELU",
     "MLP",
     "Activation",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
+    "Embedding",
+    "Flatten",
     "Identity",
+    "InstanceNorm2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool2d",
     "Module",
     "Parameter",
     "Perceptron",
+    "PixelShuffle",
     "ReLU",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Tanh",
+    "Unflatten",
+    "Upsample",
     "functional",
     "functional_call",
     "init",

@@ -11,26 +11,40 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
-from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
+from ..ops.convolution import conv2d, conv_transpose2d
+from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh, where
 from ..ops.linalg import linear
+from ..ops.normalisation import batch_norm, instance_norm, layer_norm
+from ..ops.pooling import avg_pool2d, max_pool2d
 from ..ops.reduction import log_softmax, softmax
-from ..ops.shaping import pad
+from ..ops.resizing import interpolate, pixel_shuffle
+from ..ops.shaping import axis_of, getitem, pad
 from ..primitive import as_arrays, primitive, raw_of
 from ..tensor import Tensor
 from .init import Rng, generator
 
 __all__ = [
+    "avg_pool2d",
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "dropout",
     "elu",
+    "embedding",
+    "instance_norm",
+    "interpolate",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
+    "max_pool2d",
     "mse_loss",
     "pad",
+    "pixel_shuffle",
     "relu",
     "sigmoid",
     "softmax",
@@ -228,3 +242,27 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None)
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
     kept = generator(rng).random(x.shape) >= p
     return x * (kept * scale).astype(x.dtype)
+
+
+def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Tensor:
+    """The rows of weight (V, D) that input names: integers of any shape (...) to (..., D).
+
+    A row that is named several times gets the sum of the gradients; the row padding_idx gets none.
+
+    Raises:
+        IndexError: when a number is not from 0 to V - 1.
+        TypeError: when input is not of integers.
+        ValueError: when weight is not a matrix.
+    """
+    numbers = raw_of(as_arrays(input)[0])
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"embedding: input must be of integers, got {numbers.dtype}")
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be a matrix (V, D), got {weight.shape}")
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(weight)):
+        raise IndexError(f"embedding: numbers go from 0 to {len(weight) - 1}, got {numbers.min()} to {numbers.max()}")
+    rows = getitem(weight, numbers)
+    if padding_idx is None:
+        return rows
+    padding = numbers == axis_of("embedding", padding_idx, len(weight))
+    return where(padding[..., None], raw_of(rows), rows)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import DEFAULT_FLOAT, Array, xp
+from ..ops.shaping import axis_of, flatten, unflatten
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -143,3 +144,64 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}"
+
+
+class Embedding(Module):
+    """A table of vectors, looked up by number: weight (num_embeddings, embedding_dim), which starts as N(0, 1).
+
+    The vector of padding_idx, where it is given, starts at 0 and gets no gradient.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, rng: init.Rng = None
+    ):
+        super().__init__()
+        for name, size in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
+            if size < 1:
+                raise ValueError(f"Embedding: {name} must be at least 1, got {size}")
+        self.weight = init.normal_(_parameter(num_embeddings, embedding_dim), rng=rng)
+        self.padding_idx = padding_idx
+        if padding_idx is not None:
+            self.padding_idx = axis_of("Embedding", padding_idx, num_embeddings)
+            self.weight.data[padding_idx] = 0.0
+
+    def forward(self, x: Array) -> Tensor:
+        """Integers of any shape (...) to (..., embedding_dim)."""
+        return F.embedding(x, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return ", ".join(map(str, self.weight.shape)) + padding
+
+
+class Flatten(Module):
+    """Axes start_dim to end_dim made one: by default all but that of the batch."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Array) -> Tensor:
+        """x (N, C, H, W) to (N, C H W), by default."""
+        return flatten(x, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """The axes."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Axis dim made several, of the sizes given, of which one may be -1: the opposite of Flatten."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]):
+        super().__init__()
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Array) -> Tensor:
+        """x (N, C H W) to (N, C, H, W), for dim 1 and sizes (C, H, W)."""
+        return unflatten(x, self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """The axis and its sizes."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

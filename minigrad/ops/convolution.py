@@ -299,6 +299,9 @@ def conv_transpose2d(
     size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, e, s, p, d in along)
     if min(size) < 1:
         raise ValueError(f"conv_transpose2d: input {input.shape} with padding {geometry.padding} leaves no output")
+    missing = [n - m for n, m in zip(_places(size, weight.shape[2:], geometry), input.shape[-2:], strict=True)]
+    if any(missing):  # where output_padding is a stride or more: zeros paint nothing
+        input = pad(input, (0, missing[1], 0, missing[0]))
     return _batched(lambda x: _conv_transpose2d(x, weight, *_given(bias), size=size, geometry=geometry), input)
 
 

@@ -64,6 +64,12 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
+def unflatten(x: Array, dim: int, sizes: Sequence[int]) -> Array:
+    """Axis dim made several, of the sizes given, of which one may be -1."""
+    dim = axis_of("unflatten", dim, x.ndim)
+    return reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+
+
 def squeeze(x: Array, dim: Axes = None) -> Array:
     """Without the axes of size 1: all of them, or those given, of which larger ones stay."""
     axes = axes_of("squeeze", dim, x.ndim)

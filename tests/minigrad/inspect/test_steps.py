@@ -11,7 +11,7 @@ import minigrad.nn.functional as F
 from minigrad import nn
 from minigrad.inspect.nodes import nodes_behind
 from minigrad.inspect.steps import backward_steps
-from minigrad.ops import elementwise, linalg, reduction, shaping
+from minigrad.ops import convolution, elementwise, linalg, normalisation, pooling, reduction, shaping
 
 
 def lines(y, gradient=None, **names):
@@ -181,7 +181,8 @@ def _either(public, private):
     return call
 
 
-MODULES = [vars(module) for module in (reduction, linalg, elementwise, shaping)]
+OPS = (normalisation, pooling, convolution, reduction, linalg, elementwise, shaping)
+MODULES = [vars(module) for module in OPS]
 PRIVATE = {name[1:]: f for module in MODULES for name, f in module.items() if name[0] == "_" and callable(f)}
 PUBLIC = {name: f for module in MODULES for name, f in module.items() if name[0] != "_" and callable(f)}
 FUNCTIONS = {name: _either(PUBLIC.get(name), PRIVATE.get(name)) for name in PRIVATE.keys() | PUBLIC.keys()}

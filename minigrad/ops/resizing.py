@@ -1,0 +1,100 @@
+"""Images made larger or smaller: interpolation, and channels turned into pixels. Composed of other ops."""
+
+from __future__ import annotations
+
+import math
+
+from ..backend import Array, xp
+from ..primitive import as_arrays
+from .convolution import Pair, _batched, _pair
+from .linalg import matmul
+from .shaping import permute, reshape
+
+Scale = float | tuple[float, float]
+
+
+def interpolate(
+    input: Array,
+    size: Pair | None = None,
+    scale_factor: Scale | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Array:
+    """Images (N, C, H, W) in another size, or in floor(size * scale_factor), as in PyTorch.
+
+    mode is "nearest", or "bilinear": then align_corners says whether the centres of the pixels in the corners stay
+    where they are, or the corners of the image do. Each axis is a product with a matrix, of the weights that a pixel of
+    the result gives to those of the image.
+
+    Raises:
+        ValueError: when not exactly one of size and scale_factor is given, or something else does not fit.
+    """
+    (input,) = as_arrays(input)
+    if input.ndim != 4:
+        raise ValueError(f"interpolate: input must be (N, C, H, W), got {input.shape}")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"interpolate: needs one of size and scale_factor, got {size} and {scale_factor}")
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"interpolate: mode '{mode}' is not one of nearest, bilinear")
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError("interpolate: align_corners is for mode 'bilinear'")
+    images = permute(input, 0, 2, 3, 1)
+    count, height, _, channels = images.shape
+    by_row, by_column = (
+        _weights(n, out, ratio, mode, align_corners).astype(input.dtype)
+        for n, (out, ratio) in zip(input.shape[2:], _sizes(input.shape[2:], size, scale_factor), strict=True)
+    )
+    images = matmul(by_column, images)
+    images = matmul(by_row, reshape(images, count, height, len(by_column) * channels))
+    return permute(reshape(images, count, len(by_row), len(by_column), channels), 0, 3, 1, 2)
+
+
+def _sizes(sizes: tuple[int, int], size: Pair | None, scale_factor: Scale | None) -> list[tuple[int, float]]:
+    """For each axis the new size, and how far it is on the image from one pixel of the result to the next."""
+    if size is not None:
+        return [(out, n / out) for n, out in zip(sizes, _pair("interpolate", "size", size, 1), strict=True)]
+    factors = (scale_factor,) * 2 if isinstance(scale_factor, int | float) else tuple(scale_factor)
+    if len(factors) != 2 or any(math.floor(n * f) < 1 for n, f in zip(sizes, factors, strict=True)):
+        raise ValueError(f"interpolate: scale_factor {scale_factor} leaves nothing of an image {sizes}")
+    return [(math.floor(n * f), 1.0 / f) for n, f in zip(sizes, factors, strict=True)]
+
+
+def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | None) -> Array:
+    """The matrix (out, n) that resizes an axis."""
+    pixels = xp.arange(out)
+    if mode == "nearest":
+        places = pixels.astype(xp.float32) * xp.float32(ratio)  # in this precision, as in PyTorch
+        first, share = places.astype(int), 0.0
+    else:
+        places = pixels * ((n - 1) / max(1, out - 1)) if align_corners else (pixels + 0.5) * ratio - 0.5
+        places = xp.maximum(places, 0.0)
+        first = places.astype(int)
+        share = places - first
+    matrix = xp.zeros((out, n))
+    matrix[pixels, xp.minimum(first, n - 1)] += 1.0 - share
+    matrix[pixels, xp.minimum(first + 1, n - 1)] += share
+    return matrix
+
+
+def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
+    """Channels turned into pixels: (N, C r^2, H, W) to (N, C, H r, W r) with r = upscale_factor, as in PyTorch.
+
+    Source: Shi et al. 2016, equation 4.
+
+    Raises:
+        ValueError: when the number of channels is not divisible by r^2.
+    """
+    (input,), r = as_arrays(input), upscale_factor
+    if input.ndim not in (3, 4) or r < 1 or input.shape[-3] % r**2:
+        raise ValueError(
+            f"pixel_shuffle: input must be (N, C, H, W) or (C, H, W) with C divisible by {r}^2, got {input.shape}"
+        )
+    return _batched(lambda x: _shuffled(x, r), input)
+
+
+def _shuffled(x: Array, r: int) -> Array:
+    """Reshaped as channels-last, so that the result is that in memory."""
+    count, channels, height, width = x.shape
+    channels //= r * r
+    x = permute(reshape(x, count, channels, r, r, height, width), 0, 4, 2, 5, 3, 1)
+    return permute(reshape(x, count, height * r, width * r, channels), 0, 3, 1, 2)
