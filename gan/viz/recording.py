@@ -20,20 +20,28 @@ CLEAR = COLOURS  # the number of one more colour, which lets through what lies b
 
 def small_png(picture: Image.Image) -> bytes:
     """A picture in a few colours, as a PNG file."""
-    return _png(picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE))
+    return _png(_palette(picture))
+
+
+def _palette(picture: Image.Image) -> Image.Image:
+    return picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
 
 
 class Recording:
-    """Pictures of one size, each with a caption."""
+    """Pictures of one size, each with a caption. All are given the colours of one: the first, or another.
 
-    def __init__(self) -> None:
+    Another is needed where the first lacks colours that come later, as what an untrained generator makes does.
+    """
+
+    def __init__(self, colours: Image.Image | None = None) -> None:
         self.pictures: list[Image.Image] = []
         self.captions: list[str] = []
+        self._palette = None if colours is None else _palette(colours)
 
     def add(self, picture: Image.Image, caption: str) -> None:
-        """Puts a picture at the end. All are given the colours of the first."""
-        if not self.pictures:
-            self._palette = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+        """Puts a picture at the end."""
+        if self._palette is None:
+            self._palette = _palette(picture)
         self.pictures.append(picture.quantize(palette=self._palette, dither=Image.Dither.NONE))
         self.captions.append(caption)
 
