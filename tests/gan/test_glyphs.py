@@ -109,10 +109,11 @@ def test_a_still_glyph_is_what_the_font_draws(font, character, monkeypatch):
 # ---------------------------------------------------------------- settings
 
 
-def test_turning_is_anticlockwise():
-    upright = draw(characters="F")
+@pytest.mark.parametrize("shear", [0.0, 0.3])
+def test_turning_is_anticlockwise_and_comes_after_leaning(shear):
+    upright = draw(characters="F", shear=(shear, shear))
     for quarters in (1, 2, 3):
-        turned = draw(characters="F", turn=(90.0 * quarters,) * 2)
+        turned = draw(characters="F", shear=(shear, shear), turn=(90.0 * quarters,) * 2)
         np.testing.assert_allclose(turned, np.rot90(upright, quarters, axes=(2, 3)), atol=2e-3)
 
 

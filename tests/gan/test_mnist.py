@@ -115,6 +115,11 @@ WRONG = {
     "packed-cut": (TRAIN_IMAGES, PACKED[f"{TRAIN_IMAGES}.gz"][:-100], "is cut short, at"),
     "packed-cut-early": (TRAIN_LABELS, PACKED[f"{TRAIN_LABELS}.gz"][:5], "is cut short, at 5 bytes"),
     "packed-corrupt": (TRAIN_IMAGES, flipped(PACKED[f"{TRAIN_IMAGES}.gz"], 9000), "is corrupt .*; get the file again"),
+    "packed-no-such-block": (
+        TRAIN_LABELS,
+        PACKED[f"{TRAIN_LABELS}.gz"][:10] + b"\x07" + PACKED[f"{TRAIN_LABELS}.gz"][11:],
+        "is corrupt .*invalid block type",
+    ),
     "packed-checksum": (TRAIN_LABELS, flipped(PACKED[f"{TRAIN_LABELS}.gz"], -6), "is corrupt .CRC check failed"),
     "cut": (TRAIN_IMAGES, FILES[TRAIN_IMAGES][:-1], "is cut short: 15695 bytes unpacked, its header says 15696"),
     "cut-header": (TRAIN_IMAGES, FILES[TRAIN_IMAGES][:9], "is cut short, at 9 bytes"),
