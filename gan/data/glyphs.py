@@ -33,7 +33,7 @@ FONTS = {
     "sans": ("DejaVuSans", "DejaVuSans-Bold", "cmss10"),
     "serif": ("DejaVuSerif", "DejaVuSerif-Bold", "STIXGeneral", "STIXGeneralBol", "cmr10"),
     "mono": ("DejaVuSansMono", "DejaVuSansMono-Bold", "cmtt10"),
-    "italic": ("DejaVuSans-Oblique", "DejaVuSerif-Italic", "STIXGeneralItalic", "cmti10"),
+    "italic": ("DejaVuSans-Oblique", "DejaVuSerif-Italic", "STIXGeneralItalic", "STIXGeneralBolIta"),
 }
 PLACE = ("x", "y", "turn", "shear", "scale")
 NUMBERS = ("character", "font", *PLACE, "weight", "ink", "paper", "light")
