@@ -204,6 +204,15 @@ FUNCTIONS = [
         ties=[Call((ZERO_AND_BESIDE,)), Call((ZERO_AND_BESIDE,), {"negative_slope": 0.2})],
     ),
     Row(
+        "slope",
+        lambda x, negative_slope: elementwise._slope(x, negative_slope=negative_slope),
+        lambda x, negative_slope: np.where(x > 0, np.ones_like(x), x.dtype.type(negative_slope)),
+        lambda x, negative_slope: torch.where(x > 0, 1.0, negative_slope).double(),
+        [*each(off_zero, negative_slope=0.25), Call((ZERO_AND_BESIDE,), {"negative_slope": 0.5})],
+        differentiable=False,
+        covers=elementwise._slope,
+    ),
+    Row(
         "elu",
         mg.elu,
         np_elu,

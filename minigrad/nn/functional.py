@@ -18,7 +18,7 @@ from ..ops.normalisation import batch_norm, instance_norm, layer_norm
 from ..ops.pooling import avg_pool2d, max_pool2d
 from ..ops.reduction import log_softmax, softmax
 from ..ops.resizing import interpolate, pixel_shuffle
-from ..ops.shaping import axis_of, getitem, pad
+from ..ops.shaping import getitem, pad
 from ..primitive import as_arrays, primitive, raw_of
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -252,7 +252,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
     Raises:
         IndexError: when a number is not from 0 to V - 1.
         TypeError: when input is not of integers.
-        ValueError: when weight is not a matrix.
+        ValueError: when weight is not a matrix, or padding_idx none of its rows.
     """
     numbers = raw_of(as_arrays(input)[0])
     if numbers.dtype.kind not in "iu":
@@ -264,5 +264,11 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
     rows = getitem(weight, numbers)
     if padding_idx is None:
         return rows
-    padding = numbers == axis_of("embedding", padding_idx, len(weight))
+    padding = numbers == _padding_row(padding_idx, len(weight))
     return where(padding[..., None], raw_of(rows), rows)
+
+
+def _padding_row(padding_idx: int, count: int) -> int:
+    if not -count <= padding_idx < count:
+        raise ValueError(f"embedding: padding_idx must be one of {count} rows, got {padding_idx}")
+    return padding_idx % count

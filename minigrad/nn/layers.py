@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import DEFAULT_FLOAT, Array, xp
-from ..ops.shaping import axis_of, flatten, unflatten
+from ..ops.shaping import flatten, unflatten
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -160,9 +160,8 @@ class Embedding(Module):
             if size < 1:
                 raise ValueError(f"Embedding: {name} must be at least 1, got {size}")
         self.weight = init.normal_(_parameter(num_embeddings, embedding_dim), rng=rng)
-        self.padding_idx = padding_idx
+        self.padding_idx = None if padding_idx is None else F._padding_row(padding_idx, num_embeddings)
         if padding_idx is not None:
-            self.padding_idx = axis_of("Embedding", padding_idx, num_embeddings)
             self.weight.data[padding_idx] = 0.0
 
     def forward(self, x: Array) -> Tensor:

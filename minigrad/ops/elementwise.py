@@ -273,7 +273,16 @@ def _leaky_relu(x: Array, *, negative_slope: float) -> Array:
     return (xp.maximum if larger_is_right else xp.minimum)(x, negative_slope * x)
 
 
-_leaky_relu.defvjps(lambda g, out, x, *, negative_slope: where(x > 0, g, negative_slope * g))
+@primitive
+def _slope(x: Array, *, negative_slope: float) -> Array:
+    """The derivative of leaky_relu: 1 where x > 0 and negative_slope elsewhere."""
+    slope = (x > 0).astype(x.dtype)  # `where` takes ten times as long
+    slope *= 1.0 - negative_slope
+    slope += negative_slope
+    return slope
+
+
+_leaky_relu.defvjps(lambda g, out, x, *, negative_slope: g * _slope(x, negative_slope=negative_slope))
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:

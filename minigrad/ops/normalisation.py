@@ -89,11 +89,11 @@ def _batch_norm(x: Array, weight: Array, bias: Array, *, moments: Moments) -> Ar
 
 @primitive
 def _batch_norm_input(g: Array, x: Array, weight: Array, *, moments: Moments) -> Array:
-    g, out, scale = _rows(g), _rows(x) - moments.mean, moments.scale * weight
-    each = -_share(x) * scale
-    out *= _dot_of_rows(g, out) * moments.scale**2 * each
-    out += _sum_of_rows(g) * each
-    out += g * scale
+    g, out, each = _rows(g), _rows(x) - moments.mean, _share(x)
+    out *= _dot_of_rows(g, out) * moments.scale**2 * -each
+    out += g
+    out -= _sum_of_rows(g) * each
+    out *= moments.scale * weight
     return _images(out, x.shape)
 
 

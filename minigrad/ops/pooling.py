@@ -48,7 +48,7 @@ def _collect(x: Array, *, winners: Array | None, kernel: tuple[int, int], geomet
     out = xp.empty_like(x, shape=(*x.shape[:2], *places))
     out.fill(0.0)
     for i, tap in enumerate(_under_each_tap(_bordered(x, geometry, 0.0), kernel, places, geometry)):
-        xp.add(out, tap, out=out, where=True if winners is None else winners == i)
+        out += tap if winners is None else tap * (winners == i)
     return out
 
 
@@ -60,7 +60,7 @@ def _spread(
     image = xp.empty_like(y, shape=(*y.shape[:2], height + 2 * ph, width + 2 * pw))
     image.fill(0.0)
     for i, tap in enumerate(_under_each_tap(image, kernel, y.shape[2:], geometry)):
-        xp.add(tap, y, out=tap, where=True if winners is None else winners == i)
+        tap += y if winners is None else y * (winners == i)
     return image[:, :, ph : ph + height, pw : pw + width]
 
 
@@ -87,11 +87,11 @@ def _max_pool2d(x: Array, *, kernel: tuple[int, int], geometry: Geometry) -> Arr
 def _winners(x: Array, out: Array, kernel: tuple[int, int], geometry: Geometry) -> Array:
     """The number of the first tap under which the largest value lies, as in PyTorch: constant almost everywhere."""
     x, out = raw_of(x), raw_of(out)
-    taps = list(_under_each_tap(_bordered(x, geometry, -math.inf), kernel, out.shape[2:], geometry))
-    winners = xp.empty_like(out, dtype=xp.min_scalar_type(len(taps)))
-    winners.fill(0)
-    for i in reversed(range(len(taps))):
-        xp.copyto(winners, i, where=taps[i] == out)
+    winners = xp.zeros_like(out, dtype=xp.min_scalar_type(math.prod(kernel)))
+    none_yet = xp.ones_like(out, dtype=bool)
+    for tap in _under_each_tap(_bordered(x, geometry, -math.inf), kernel, out.shape[2:], geometry):
+        none_yet &= tap != out
+        winners += none_yet
     return winners
 
 

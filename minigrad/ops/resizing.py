@@ -93,8 +93,8 @@ def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
 
 
 def _shuffled(x: Array, r: int) -> Array:
-    """Reshaped as channels-last, so that the result is that in memory."""
+    """Reshaped as channels-last, so that the result, and the gradient, are that in memory."""
     count, channels, height, width = x.shape
     channels //= r * r
-    x = permute(reshape(x, count, channels, r, r, height, width), 0, 4, 2, 5, 3, 1)
+    x = permute(reshape(permute(x, 0, 2, 3, 1), count, height, width, channels, r, r), 0, 1, 4, 2, 5, 3)
     return permute(reshape(x, count, height * r, width * r, channels), 0, 3, 1, 2)
