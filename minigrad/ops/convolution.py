@@ -141,29 +141,30 @@ def _patches(x: Array, kernel: tuple[int, int], geometry: Geometry) -> Iterator[
 
 
 def _chunk(count: int, bytes_each: int) -> int:
-    """How many images make a chunk: as many as fit, at least one and at most all."""
-    return max(1, min(count, _CHUNK_BYTES // max(1, bytes_each)))
+    """How many images make a chunk: as many as fit, in chunks of about one size, as a small one wastes a product."""
+    chunks = -(-count // max(1, _CHUNK_BYTES // max(1, bytes_each)))
+    return max(1, -(-count // max(1, chunks)))
 
 
 def _correlate(x: Array, w: Array, geometry: Geometry) -> Array:
     """conv2d of one group, channels-last."""
     filters, kernel = w.shape[0], w.shape[2:]
     out = empty((x.shape[0], *_places(x.shape[2:], kernel, geometry), filters), like=x)
-    matrix = w.transpose(2, 3, 1, 0).reshape(-1, filters)
+    matrix = _channels_last(w).reshape(filters, -1)
     for images, patches in _patches(x, kernel, geometry):
-        xp.dot(patches, matrix, out=out[images].reshape(-1, filters))
+        xp.dot(patches, matrix.T, out=out[images].reshape(-1, filters))
     return out
 
 
 def _meet(x: Array, y: Array, geometry: Geometry, kernel: tuple[int, int]) -> Array:
     """conv2d_weight of one group, of shape (C, KH, KW, O)."""
     channels, filters = x.shape[1], y.shape[1]
-    total = empty((*kernel, channels, filters), like=x)
+    total = empty((filters, *kernel, channels), like=x)
     total.fill(0)
     results = _channels_last(y)
     for images, patches in _patches(x, kernel, geometry):
-        total += xp.dot(patches.T, results[images].reshape(-1, filters)).reshape(total.shape)
-    return total.transpose(2, 0, 1, 3)
+        total += xp.dot(results[images].reshape(-1, filters).T, patches).reshape(total.shape)
+    return total.transpose(3, 1, 2, 0)
 
 
 def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
@@ -171,7 +172,12 @@ def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arr
 
     One product gives all that is painted. Its taps are taken in blocks as large as the stride, as the blocks of all
     places then cover the image without gaps: each block is added in one go, and not each tap.
+
+    Where an image keeps its size there is a faster way: each place gathers what reaches it, which is a correlation
+    with the filters turned by half a turn.
     """
+    if geometry.stride == (1, 1) and size == y.shape[2:]:
+        return _correlate(y, xp.flip(w, (2, 3)).swapaxes(0, 1), geometry)
     count, filters, oh, ow = y.shape
     (sh, sw), (ph, pw), results = geometry.stride, geometry.padding, _channels_last(y)
     matrix, (qh, qw), channels = _taps_in_blocks(w, geometry)
