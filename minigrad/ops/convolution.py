@@ -190,8 +190,9 @@ def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arr
         images = slice(start, min(start + step, count))
         n = images.stop - start
         xp.dot(results[images].reshape(-1, filters), matrix, out=painted[:n].reshape(-1, matrix.shape[1]))
-        canvas.fill(0)
-        for i, j in itertools.product(range(qh), range(qw)):
+        canvas[:, oh:] = canvas[:, :oh, :, ow:] = 0
+        canvas[:n, :oh, :, :ow] = painted[:n, :, :, 0, 0].swapaxes(2, 3)
+        for i, j in list(itertools.product(range(qh), range(qw)))[1:]:
             canvas[:n, i : i + oh, :, j : j + ow] += painted[:n, :, :, i, j].swapaxes(2, 3)
         whole = canvas[:n].reshape(n, rows * sh, columns * sw, channels)
         out[images] = whole[:, ph : ph + size[0], pw : pw + size[1]]
