@@ -63,7 +63,7 @@ def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | No
     """The matrix (out, n) that resizes an axis."""
     pixels = xp.arange(out)
     if mode == "nearest":
-        places = pixels.astype(xp.float32) * xp.float32(ratio)  # in this precision, as in PyTorch
+        places = pixels.astype(xp.float32) * ratio  # in this precision, as in PyTorch
         first, share = places.astype(int), 0.0
     else:
         places = pixels * ((n - 1) / max(1, out - 1)) if align_corners else (pixels + 0.5) * ratio - 0.5
