@@ -13,7 +13,7 @@ from numpy import float32, float64, int64
 from . import backend, nn, optim
 from .autograd import enable_grad, grad, hessian, hvp, jacobian, no_grad
 from .gradcheck import GradcheckError, check_vjp, gradcheck, gradgradcheck
-from .inspect import backward_steps, detect_anomaly, profile
+from .inspect import backward_steps, detect_anomaly, graph, profile
 from .nn.init import manual_seed
 from .ops.elementwise import (
     abs,
