@@ -1,292 +1,37 @@
 """Which mistake explains a wrong gradient? Each known one is a hypothesis, and is tested against numbers.
 
-A ``Case`` is a function with a rule for its gradient, at given inputs. Its numeric gradient is what the rule should
-give, for several upstream gradients at once, so that a coincidence with one of them does not count. A hypothesis looks
-at one input. It predicts what the mistake would have made of the right gradient and compares that with what was given;
-or it repairs the mistake, by calling the rule again with other arguments, and compares the result with what is right.
-It returns a sentence for the student, or None where it does not fit.
+The numeric gradient of a ``Case`` is what the rule should give, for several upstream gradients at once, so that a
+coincidence with one of them does not count. A hypothesis looks at one input. It predicts what the mistake would have
+made of the right gradient and compares that with what was given; or it repairs the mistake, by calling the rule again
+with other arguments, and compares the result with what is right. It returns a sentence for the student, or None where
+it does not fit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
+import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from .autograd import backward_walk, enable_grad
-from .primitive import raw_of
+from .case import Case, Change, Numeric
 from .report import Cause, Entry, Report
 from .tensor import Tensor
-
-#: One-sided slopes that differ by more than this, relative to the larger one or to 1, have a kink between them.
-KINK = 1e-3
-#: A Jacobian of more elements is not kept.
-_LARGEST = 1_000_000
-
-
-class UnusableError(Exception):
-    """What the rule returned for an input is no gradient; says why, as a cause."""
-
-    def __init__(self, name: str, text: str):
-        super().__init__(text)
-        self.name, self.text = name, text
-
-
-def is_kink(left: float, right: float) -> bool:
-    """Whether one-sided slopes are so different that there is no derivative."""
-    return abs(left - right) > KINK * max(1.0, abs(left), abs(right))
-
-
-class Numeric:
-    """Slopes of f by one input on either side of each element, weighted by several upstream gradients.
-
-    ``left`` and ``right`` have the shape of the upstream gradients' count, then of the input. ``jacobian`` has a row
-    for each element of the output and a column for each of the input; it is None where that would be large.
-    """
-
-    def __init__(
-        self, f: Callable[..., Any], inputs: Sequence[Any], i: int, upstream: Sequence[np.ndarray], eps: float
-    ):
-        x, here = inputs[i], f(*inputs)
-        weights = np.stack([g.ravel() for g in upstream])
-        self.left, self.right = np.empty((2, len(weights), x.size))
-        self.jacobian = np.empty((here.size, x.size)) if here.size * x.size <= _LARGEST else None
-        for n, index in enumerate(np.ndindex(x.shape)):
-            step = eps * max(1.0, abs(float(x[index])))
-            below, above = ((f(*_moved(inputs, i, index, by)) - here).ravel() / step for by in (-step, step))
-            self.left[:, n], self.right[:, n] = weights @ -below, weights @ above
-            if self.jacobian is not None:
-                self.jacobian[:, n] = (above - below) / 2.0
-        self.left, self.right = (slopes.reshape(-1, *x.shape) for slopes in (self.left, self.right))
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Central differences: the gradient for each upstream gradient."""
-        return (self.left + self.right) / 2.0
-
-
-def _moved(inputs: Sequence[Any], i: int, index: tuple[int, ...], by: float) -> list[Any]:
-    moved = inputs[i].copy()
-    moved[index] += by
-    return [*inputs[:i], moved, *inputs[i + 1 :]]
-
-
-class Case:
-    """A function of arrays, a rule for its gradient, and the numbers by which the rule is judged.
-
-    f takes inputs as raw arrays and returns one; ``rule(i, g, out, *inputs)`` returns the gradient for input i. Checked
-    are the float64 arrays among the inputs whose numbers are in ``checked``.
-    """
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        rule: Callable[..., Any],
-        inputs: Sequence[Any],
-        checked: Sequence[int],
-        *,
-        eps: float = 1e-6,
-        atol: float = 1e-5,
-        rtol: float = 1e-3,
-        seed: int = 0,
-    ):
-        self.function, self.rule, self.inputs, self.checked = f, rule, list(inputs), list(checked)
-        self.eps, self.atol, self.rtol = eps, atol, rtol
-        self.out = self.f(*self.inputs)
-        self.upstream = _upstream(self.out, np.random.default_rng(seed))
-        self.numeric = {i: Numeric(self.f, self.inputs, i, self.upstream, eps) for i in self.checked}
-        self.trouble: dict[int, Cause] = {}
-        self.given = {i: self._given(i) for i in self.checked}
-
-    def f(self, *inputs: Any) -> np.ndarray:
-        """The function's values in float64; it gets copies, and may write into them."""
-        with np.errstate(all="ignore"):
-            return np.array(raw_of(self.function(*_copies(inputs))), dtype=np.float64)
-
-    def call(self, i: int, g: np.ndarray, out: np.ndarray, inputs: Sequence[Any]) -> np.ndarray:
-        """What the rule returns for input i, as an array of its own type; raises UnusableError where it is none."""
-        try:
-            with np.errstate(all="ignore"):
-                result = self.rule(i, *_copies((g, out)), *_copies(inputs))
-        except UnusableError:
-            raise
-        except Exception as error:  # the rule is a student's: whatever it raises is part of the report
-            message = " ".join(str(error).split())
-            raise UnusableError("error", f"The rule raised {type(error).__name__}: {message or 'no message'}") from None
-        return _as_gradient(raw_of(result))
-
-    def _given(self, i: int) -> list[np.ndarray] | None:
-        try:
-            return [self.call(i, g, self.out, self.inputs) for g in self.upstream]
-        except UnusableError as why:
-            self.trouble[i] = Cause(why.name, why.text, i)
-            return None
-
-    # ---------------------------------------------------------------- what is wrong
-
-    def right(self, i: int) -> np.ndarray:
-        """The right gradients of input i, one for each upstream gradient."""
-        return self.numeric[i].mean
-
-    def comparable(self, i: int) -> bool:
-        """Whether what was given for input i has the input's shape."""
-        return self.given[i] is not None and self.given[i][0].shape == self.inputs[i].shape
-
-    def is_right(self, i: int, k: int) -> np.ndarray:
-        """For each element of input i, whether it is right for upstream gradient k."""
-        right, given = self.right(i)[k], self.given[i][k]
-        return np.abs(given - right) <= self.atol + self.rtol * np.abs(right)
-
-    def at_kink(self, i: int) -> np.ndarray:
-        """For each element of input i, whether it lies next to a kink, for any upstream gradient."""
-        left, right = self.numeric[i].left, self.numeric[i].right
-        return (np.abs(left - right) > KINK * np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))).any(axis=0)
-
-    def between(self, i: int, k: int) -> np.ndarray:
-        """For each element of input i, whether what was given lies between the slopes of the two sides."""
-        sides = self.numeric[i].left[k], self.numeric[i].right[k]
-        tolerance = self.atol + self.rtol * np.abs(self.right(i)[k])
-        given = self.given[i][k]
-        return (np.minimum(*sides) - tolerance <= given) & (given <= np.maximum(*sides) + tolerance)
-
-    def wrong(self, i: int) -> np.ndarray:
-        """For each element of input i, whether it is wrong for any upstream gradient."""
-        return np.any([self._wrong_for(i, k) for k in range(len(self.upstream))], axis=0)
-
-    def _wrong_for(self, i: int, k: int) -> np.ndarray:
-        return ~self.is_right(i, k) & ~(self.at_kink(i) & self.between(i, k))
-
-    def is_wrong(self, i: int) -> bool:
-        """Whether the gradient of input i is not right, whatever the reason."""
-        return not self.comparable(i) or bool(self.wrong(i).any())
-
-    # ---------------------------------------------------------------- comparing with a hypothesis
-
-    def explains(self, i: int, pairs: Iterable[tuple[Any, Any]]) -> bool:
-        """Whether both of each pair are equal, and far closer than what was given is to what is right.
-
-        A pair is for one upstream gradient. Elements of input i next to a kink are left out.
-        """
-        nearly, smooth = 0.01 * self._error(i), ~self.at_kink(i)
-        for a, b in pairs:
-            if a.shape != b.shape:
-                return False
-            if a.shape == smooth.shape:
-                a, b = a[smooth], b[smooth]
-            difference = np.abs(a - b)
-            if not np.all((difference <= self.atol + self.rtol * np.abs(b)) & (difference <= nearly)):
-                return False
-        return True
-
-    def _error(self, i: int) -> float:
-        """The largest difference between given and right; of other shapes, the largest element that is right."""
-        right, smooth = self.right(i), ~self.at_kink(i)
-        difference = np.array(self.given[i]) - right if self.comparable(i) else right
-        return float(np.abs(difference[:, smooth]).max(initial=0.0))
-
-    def predicted(self, i: int, predictions: Iterable[np.ndarray]) -> bool:
-        """Whether what was given are the predictions, one for each upstream gradient."""
-        return self.explains(i, zip(self.given[i], predictions, strict=True))
-
-    def repaired(self, i: int, change: Callable[..., tuple], back: Callable[..., Any] = np.array) -> bool:
-        """Whether the rule is right once its arguments are changed; back undoes the change in its result.
-
-        change gets and returns g, out and the list of inputs.
-        """
-        with contextlib.redirect_stdout(io.StringIO()):
-            try:
-                results = [back(self.call(i, *change(g, self.out, list(self.inputs)))) for g in self.upstream]
-            except Exception:  # the change does not fit the shapes, or not the rule
-                return False
-        return self.explains(i, zip(results, self.right(i), strict=True))
-
-    # ---------------------------------------------------------------- the report
-
-    def report(self, name: str) -> Report:
-        """All entries for the first upstream gradient for which something is wrong, and the causes."""
-        usable = [i for i in self.checked if self.comparable(i)]
-        k = next((k for k in range(len(self.upstream)) if any(self._wrong_for(i, k).any() for i in usable)), 0)
-        wrong, kinks, largest, compared = [], [], 0.0, 0
-        for i in usable:
-            bad, right = self._wrong_for(i, k), self.is_right(i, k)
-            entries = [
-                (
-                    bad[index],
-                    right[index],
-                    Entry(i, index, float(self.given[i][k][index]), float(self.right(i)[k][index])),
-                )
-                for index in np.ndindex(bad.shape)
-            ]
-            wrong += [entry for bad, _, entry in entries if bad]
-            kinks += [entry for bad, right, entry in entries if not bad and not right]
-            largest = max([largest, *(entry.error for _, right, entry in entries if right)])
-            compared += len(entries)
-        return Report(
-            name,
-            compared - len(kinks),
-            largest,
-            tuple(wrong),
-            tuple(kinks),
-            tuple(self.causes(bool(kinks))),
-            {i: None if self.given[i] is None else self.given[i][k] for i in self.checked},
-            {i: self.right(i)[k] for i in self.checked},
-            self.upstream[k],
-        )
-
-    def causes(self, kinks: bool = False) -> list[Cause]:
-        """What explains the wrong inputs, one after the other; a note about kinks where nothing is wrong."""
-        wrong = [i for i in self.checked if self.is_wrong(i)]
-        causes = {i: diagnose(self, i) for i in wrong}
-        common = causes[wrong[0]] if len(wrong) > 1 else []
-        common = [c for c in common if all(_has(causes[i], c) for i in wrong)]
-        if common:
-            return [Cause(c.name, c.text) for c in common]
-        if not wrong and kinks:
-            return [Cause("kink", _AT_KINK)]
-        return [cause for i in wrong for cause in causes[i]]
-
-
-def _has(causes: Sequence[Cause], cause: Cause) -> bool:
-    return any((c.name, c.text) == (cause.name, cause.text) for c in causes)
-
-
-def _upstream(out: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Upstream gradients by which a rule is judged; the last is of ones.
-
-    A single number is first shown as it is, with the upstream gradient 1.
-    """
-    ones = np.ones(out.shape)
-    if out.size == 1:
-        return [ones, ones * (1.5 + rng.random())]
-    return [rng.standard_normal(out.shape), rng.standard_normal(out.shape), ones]
-
-
-def _copies(values: Iterable[Any]) -> list[Any]:
-    return [v.copy() if isinstance(v, np.ndarray) else v for v in values]
-
-
-def _as_gradient(result: Any) -> np.ndarray:
-    if result is None or result is Ellipsis:
-        raise UnusableError("missing", f"The rule returned {'None' if result is None else '...'}, and no gradient.")
-    try:
-        gradient = np.asarray(result)
-    except ValueError:
-        gradient = np.asarray(None)
-    if gradient.dtype.kind not in "fiub":
-        raise UnusableError("error", f"The rule returned what is no array of numbers: {type(result).__name__}.")
-    return gradient if gradient.dtype.kind == "f" else gradient.astype(np.float64)
-
 
 # ---------------------------------------------------------------- before all others: no value to speak of
 
 
 def not_finite(case: Case, i: int) -> str | None:
     """NaN or infinity: no other hypothesis can be tested."""
+    if not np.isfinite(case.out).all():
+        index = [int(n) for n in np.argwhere(~np.isfinite(case.out))[0]]
+        return f"The function's own result is {case.out[tuple(index)]} at {index}: check it at other inputs."
     for k in range(len(case.upstream)):
         for which, x in (("numeric", case.right(i)[k]), ("given", case.given[i][k])):
             bad = np.argwhere(~np.isfinite(x))
@@ -300,9 +45,32 @@ def not_finite(case: Case, i: int) -> str | None:
     return None
 
 
-_AT_KINK = (
-    "some elements lie next to a kink of the function, where any slope between those of the two sides is right; "
-    "nothing can be said about them."
+def float32(case: Case, i: int) -> str | None:
+    """Right, but for the rounding of float32, in the rule or in the function."""
+    if not case.comparable(i):
+        return None
+    given, right = np.array(case.given[i]), case.right(i)
+    error, size = np.abs(given - right).max(), np.abs(right).max()
+    if np.array_equal(given, given.astype(np.float32)) and error <= 1e-5 * size:
+        return "The gradient is right to six digits, but it is rounded to float32: compute in float64 for this check."
+    coarse = Numeric(case.f, case.inputs, i, case.upstream, _COARSE).mean
+    if np.abs(given - coarse).max() <= min(0.1 * error, 0.01 * np.abs(coarse).max()):
+        return (
+            "The gradient is right: with a larger step the numbers agree with it. The function rounds to float32 (or "
+            "as coarsely), which drowns a small step; compute in float64, or choose eps=1e-3."
+        )
+    return None
+
+
+#: A step that rounding to float32 does not drown.
+_COARSE = 3e-3
+
+UNKNOWN = Cause("unknown", "No single mistake that is known explains these numbers.")
+
+#: A note in a report where nothing is wrong.
+AT_KINK = Cause(
+    "kink",
+    "Some elements lie next to a kink of the function, where any slope between those of the two sides is right.",
 )
 
 
@@ -352,20 +120,12 @@ def _sizes(case: Case) -> dict[str, int]:
     for j in case.checked:
         x = case.inputs[j]
         for axis, n in enumerate(x.shape):
-            sizes[f"the size of axis {axis} of input {j}{', often the batch' if axis == 0 else ''}"] = n
-        sizes[f"the number of elements of input {j}"] = x.size
+            sizes[f"the size of axis {axis} of {case.noun} {j}" + (" (often the batch)" if axis == 0 else "")] = n
+        sizes[f"the number of elements of {case.noun} {j}"] = x.size
     for axis, n in enumerate(case.out.shape):
         sizes[f"the size of axis {axis} of the output"] = n
+    sizes["the number of elements of the output"] = case.out.size
     return {name: n for name, n in sizes.items() if n > 1}
-
-
-def _named_number(number: float, sizes: dict[str, int]) -> str | None:
-    """A whole number in words: what has this size here; None for one that is nothing special."""
-    whole = round(number)
-    if abs(number - whole) > 1e-4 * number or whole < 2:
-        return None
-    roles = [name for name, n in sizes.items() if n == whole][:2]
-    return f"{whole} ({' and '.join(roles)})" if roles else str(whole) if whole == 2 else None
 
 
 def factor(case: Case, i: int) -> str | None:
@@ -373,13 +133,16 @@ def factor(case: Case, i: int) -> str | None:
     ratio = _ratio(case, i)
     if ratio is None:
         return None
-    flipped = " and the sign is flipped" if ratio < 0 else ""
-    sizes = _sizes(case)
-    if times := _named_number(abs(ratio), sizes):
-        return f"Every entry is too large by the factor {times}{flipped}."
-    if times := _named_number(1.0 / abs(ratio), sizes):
-        return f"Every entry is too small: it is right when multiplied by {times}{flipped}."
+    flipped = ", and the sign is flipped" if ratio < 0 else ""
+    for number, words in ((abs(ratio), "too large by the factor"), (1.0 / abs(ratio), "too small by the factor")):
+        roles = [name for name, n in _sizes(case).items() if abs(n - number) < 1e-4 * number]
+        if roles or abs(number - 2.0) < 1e-4:
+            return f"Every entry is {words} {round(number)}{_which(roles)}{flipped}."
     return None
+
+
+def _which(roles: list[str]) -> str:
+    return f", which is {' and '.join(roles[:2])}" if roles else ""
 
 
 def odd_factor(case: Case, i: int) -> str | None:
@@ -387,7 +150,9 @@ def odd_factor(case: Case, i: int) -> str | None:
     ratio = _ratio(case, i)
     if ratio is None or np.count_nonzero(np.abs(case.right(i)[0]) > case.atol) < 2:
         return None
-    return f"Every entry is {ratio:.6g} times what it should be: a constant factor is wrong."
+    fraction = Fraction(ratio).limit_denominator(24)
+    number = str(fraction) if abs(float(fraction) - ratio) < 1e-5 * abs(ratio) else f"{ratio:.6g}"
+    return f"Every entry is {number} times what it should be: a constant factor is wrong."
 
 
 # ---------------------------------------------------------------- the chain rule: upstream times local
@@ -402,6 +167,14 @@ def upstream_ignored(case: Case, i: int) -> str | None:
     if case.explains(i, [(first, Numeric(case.f, case.inputs, i, [np.ones(case.out.shape)], case.eps).mean[0])]):
         rest = " For g = 1 it would be right."
     return f"The upstream gradient g is ignored: the result stays the same when g changes.{rest}"
+
+
+def not_linear(case: Case, i: int) -> str | None:
+    """Not twice the gradient for twice the upstream gradient."""
+    doubled = case.again(i, lambda g, out, xs: (2.0 * g, out, xs))
+    if doubled is None or np.allclose(doubled, 2.0 * np.array(case.given[i]), rtol=1e-6):
+        return None
+    return "When the upstream gradient g doubles, the gradient must double, and this one does not."
 
 
 def _spreads(g: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
@@ -453,7 +226,21 @@ def at_input(case: Case, i: int) -> str | None:
     for j in case.checked:
         if case.repaired(i, lambda g, out, xs, j=j: (g, out, [*xs[:j], out, *xs[j + 1 :]])):
             return "The local derivative is taken at the input where the formula needs the output of the function."
+        for squash in (_softmax, _sigmoid, np.tanh):
+            if case.repaired(i, lambda g, out, xs, j=j, f=squash: (g, out, [*xs[:j], f(xs[j]), *xs[j + 1 :]])):
+                return (
+                    f"{case.noun.capitalize()} {j} stands where the formula needs what the function makes of it inside."
+                )
     return None
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 # ---------------------------------------------------------------- axes
@@ -511,6 +298,10 @@ def wrong_axis(case: Case, i: int) -> str | None:
     text = "A sum (or a copy) runs along the wrong axis."
     if case.repaired(i, lambda g, out, xs: (_turned(g), _turned(out), [_turned(x) for x in xs]), _turned):
         return text
+    for axes in _subsets(case.inputs[i].ndim):
+        summed = case.right(i).sum(axis=tuple(a + 1 for a in axes), keepdims=True)
+        if axes and case.predicted(i, np.broadcast_to(summed, case.right(i).shape)):
+            return f"Summed over axis {', '.join(map(str, axes))}, where nothing has to be summed."
     for wide, gradients in _widened(case, i):
         axes = _broadcast_axes(case.inputs[i].shape, wide)
         for others in _subsets(len(wide)):
@@ -538,11 +329,11 @@ def transposed(case: Case, i: int) -> str | None:
     return None
 
 
-def _transpositions(case: Case) -> Iterator[tuple[Callable[..., tuple], str]]:
+def _transpositions(case: Case) -> Iterator[tuple[Change, str]]:
     yield lambda g, out, xs: (_turned(g), out, xs), "the upstream gradient"
     for j in case.checked:
         if case.inputs[j].ndim == 2:
-            yield lambda g, out, xs, j=j: (g, out, [*xs[:j], xs[j].T, *xs[j + 1 :]]), f"input {j}"
+            yield lambda g, out, xs, j=j: (g, out, [*xs[:j], xs[j].T, *xs[j + 1 :]]), f"{case.noun} {j}"
 
 
 def swapped(case: Case, i: int) -> str | None:
@@ -552,8 +343,8 @@ def swapped(case: Case, i: int) -> str | None:
         return None
     j = others[0]
     if case.given[j] is not None and case.explains(j, zip(case.given[j], case.right(i), strict=True)):
-        return f"The gradients of inputs {min(i, j)} and {max(i, j)} are swapped."
-    return f"This is the gradient of input {j}, and not that of input {i}."
+        return f"The gradients of {case.noun}s {min(i, j)} and {max(i, j)} are swapped."
+    return f"This is the gradient of {case.noun} {j}, and not that of {case.noun} {i}."
 
 
 def shifted(case: Case, i: int) -> str | None:
@@ -570,11 +361,23 @@ def shifted(case: Case, i: int) -> str | None:
             inside = np.where(kept, rolled, case.given[i])
             if np.count_nonzero(rolled[0][kept]) > 1 and case.predicted(i, inside):
                 return text.format(axis)
-    for axis in range(case.out.ndim):
-        for by in (1, -1):
-            if case.repaired(i, lambda g, out, xs, by=by, axis=axis: (np.roll(g, by, axis), out, xs)):
-                return f"Shifted by one: the upstream gradient is used next to its place along axis {axis}."
+    for roll, what in _rolls(case):
+        if case.repaired(i, roll):
+            return f"Shifted by one: each entry uses a neighbour's entry of {what}."
     return None
+
+
+def _rolls(case: Case) -> Iterator[tuple[Change, str]]:
+    """Changes of the rule's arguments by which one of them is moved by one place."""
+    for axis, by in itertools.product(range(case.out.ndim), (1, -1)):
+        yield lambda g, out, xs, axis=axis, by=by: (np.roll(g, by, axis), out, xs), "the upstream gradient"
+        yield lambda g, out, xs, axis=axis, by=by: (g, np.roll(out, by, axis), xs), "the output"
+    for j, x in enumerate(case.inputs):
+        for axis, by in itertools.product(range(getattr(x, "ndim", 0)), (1, -1)):
+            yield (
+                lambda g, out, xs, j=j, axis=axis, by=by: (g, out, [*xs[:j], np.roll(xs[j], by, axis), *xs[j + 1 :]]),
+                f"{case.noun} {j}",
+            )
 
 
 # ---------------------------------------------------------------- parts of the gradient
@@ -607,7 +410,33 @@ def last_use(case: Case, i: int) -> str | None:
         for n in range(len(uses)):
             if case.predicted(i, uses[n]) or case.predicted(i, sum(uses) - uses[n]):
                 return text.format("Only a part")
+    for word, kept in _kept_uses(case, i):
+        weights = case.numeric[i].jacobian * kept
+        if case.predicted(i, [(g.ravel() @ weights).reshape(case.inputs[i].shape) for g in case.upstream]):
+            return text.format(f"Only the {word}")
     return None
+
+
+def _kept_uses(case: Case, i: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Of the elements of the output that use an element of input i, the last or the first: a mask of the Jacobian.
+
+    Those are single elements where each is a copy of one of the input, and else what has one index along an axis.
+    """
+    jacobian = case.numeric[i].jacobian
+    if jacobian is None or not jacobian.size or next(_widened(case, i), None):
+        return
+    used = jacobian != 0
+    if used.sum(axis=0).max() < 2:
+        return
+    rows = np.arange(len(used))[:, None]
+    if used.sum(axis=1).max() == 1:
+        yield "last", rows == np.where(used, rows, -1).max(axis=0)
+        yield "first", rows == np.where(used, rows, len(rows)).min(axis=0)
+    elif used.sum(axis=0).min() > 1:
+        for axis, n in enumerate(case.out.shape):
+            index = np.indices(case.out.shape)[axis].reshape(-1, 1)
+            yield "last", np.broadcast_to(index == n - 1, used.shape)
+            yield "first", np.broadcast_to(index == 0, used.shape)
 
 
 def _uses(case: Case, i: int) -> list[np.ndarray]:
@@ -678,6 +507,7 @@ def wrong_shape(case: Case, i: int) -> str | None:
 #: Names and hypotheses. All of a group are tested, and the first group of which one fits decides.
 GROUPS: list[list[tuple[str, Callable[[Case, int], str | None]]]] = [
     [("not_finite", not_finite)],
+    [("float32", float32)],
     [("kink", kink), ("no_gradient", no_gradient), ("upstream_ignored", upstream_ignored)],
     [
         ("sign", sign),
@@ -695,17 +525,59 @@ GROUPS: list[list[tuple[str, Callable[[Case, int], str | None]]]] = [
         ("diagonal_only", diagonal_only),
     ],
     [("shape", wrong_shape)],
-    [("factor", odd_factor), ("some_entries", some_entries)],
+    [("factor", odd_factor), ("not_linear", not_linear), ("some_entries", some_entries)],
 ]
 
 
 def diagnose(case: Case, i: int) -> list[Cause]:
     """All that explains the gradient given for input i equally well, the most specific first."""
     if i in case.trouble:
-        turned = transposed(case, i) if case.trouble[i].name == "error" else None
-        return [*([Cause("transposed", turned, i)] if turned else []), case.trouble[i]]
+        trouble = case.trouble[i]
+        if trouble.name == "error" and (cure := transposed(case, i)):
+            return [Cause("transposed", f"{trouble.text} {cure}", i)]
+        return [Cause(trouble.name, trouble.text, i)]
     for group in GROUPS:
         causes = [Cause(name, text, i) for name, hypothesis in group if (text := hypothesis(case, i))]
         if causes:
             return causes
-    return [Cause("unknown", "No single mistake that is known explains these numbers.", i)]
+    return [dataclasses.replace(UNKNOWN, input=i)]
+
+
+def causes_of(case: Case) -> list[Cause]:
+    """What explains the inputs that are wrong: what they have in common, or else one input after the other."""
+    wrong = {i: diagnose(case, i) for i in case.checked if case.is_wrong(i)}
+    if len(wrong) > 1:
+        said = [{(c.name, c.text) for c in causes} for causes in wrong.values()]
+        common = set.intersection(*said)
+        if common:
+            first = next(iter(wrong.values()))
+            return [Cause(c.name, c.text) for c in first if (c.name, c.text) in common]
+    return [cause for causes in wrong.values() for cause in causes]
+
+
+def report_on(case: Case, name: str) -> Report:
+    """All elements for the first upstream gradient for which something is wrong, and the causes."""
+    usable = [i for i in case.checked if case.comparable(i)]
+    k = next((k for k in range(len(case.upstream)) if any(case.wrong_for(i, k).any() for i in usable)), 0)
+    wrong, kinks, errors = [], [], [0.0]
+    for i in usable:
+        given, numeric, bad, right = case.given[i][k], case.right(i)[k], case.wrong_for(i, k), case.is_right(i, k)
+        for index in np.ndindex(bad.shape):
+            entry = Entry(i, index, float(given[index]), float(numeric[index]))
+            if bad[index]:
+                wrong.append(entry)
+            elif right[index]:
+                errors.append(entry.error)
+            else:
+                kinks.append(entry)
+    return Report(
+        name,
+        compared=len(wrong) + len(errors) - 1,
+        largest_error=max(errors),
+        wrong=tuple(wrong),
+        at_kinks=tuple(kinks),
+        causes=tuple(causes_of(case)) or tuple(AT_KINK for _ in kinks[:1]),
+        analytic={i: None if case.given[i] is None else case.given[i][k] for i in case.checked},
+        numeric={i: case.right(i)[k] for i in case.checked},
+        upstream=case.upstream[k],
+    )

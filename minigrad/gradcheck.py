@@ -9,9 +9,11 @@ import numpy as np
 
 from .autograd import enable_grad, grad
 from .backend import is_array, to_numpy, xp
-from .diagnosis import Case, UnusableError, is_kink
+from .blame import detached, first_not_finite, wrong_rules
+from .case import Case, UnusableError, is_kink
+from .diagnosis import AT_KINK, UNKNOWN, causes_of, report_on
 from .primitive import raw_of
-from .report import Entry, GradcheckError, Report
+from .report import Cause, Entry, GradcheckError, Report
 from .tensor import Tensor
 
 
@@ -106,7 +108,7 @@ def check_vjp(
     rule = _rule(vjp, checked, len(arrays))
     arrays = [xp.array(x, xp.float64 if i in checked else None) for i, x in enumerate(arrays)]
     _refuse_odd_result(f, arrays)
-    return Case(f, rule, arrays, checked, eps=eps, atol=atol, rtol=rtol, seed=seed).report("check_vjp")
+    return report_on(Case(f, rule, arrays, checked, eps=eps, atol=atol, rtol=rtol, seed=seed), "check_vjp")
 
 
 def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
@@ -129,6 +131,8 @@ def _rule(vjp: Any, checked: list[int], count: int) -> Callable[..., Any]:
 
 def _gradient_of(i: int, result: Any, checked: list[int], count: int) -> Any:
     """What belongs to input i, of one thing or of a tuple with one for each input, or for each of floats."""
+    if result is None or result is Ellipsis:
+        return result
     several = list(result) if isinstance(result, list | tuple) else [result]
     if len(several) == count:
         return several[i]
@@ -167,15 +171,22 @@ class _Check:
 
     def outputs(self, inputs: Sequence[Tensor]) -> list[np.ndarray]:
         """The values of f."""
+        return [to_numpy(y.data) for y in self.recorded(*inputs)]
+
+    def recorded(self, *inputs: Tensor) -> list[Tensor]:
+        """The outputs, with the graph behind them."""
         with enable_grad():
-            return [to_numpy(y.data) for y in _as_list(self.f(*inputs))]
+            return _as_list(self.f(*inputs))
 
     def analytic(self) -> list[np.ndarray]:
-        """The gradient of the weighted sum of f's outputs with respect to each checked input."""
-        with enable_grad():
-            ys = _as_list(self.f(*self.inputs))
-        grads = grad(ys, [self.inputs[i] for i in self.checked], self.weights, materialize_grads=True)
-        return [to_numpy(g.data) for g in grads]
+        """The gradient of the weighted sum of f's outputs with respect to each checked input.
+
+        It is taken of twice that sum, as a rule that forgets the upstream gradient is right where that is 1.
+        """
+        twice = [2.0 * w for w in self.weights]
+        wanted = [self.inputs[i] for i in self.checked]
+        grads = grad(self.recorded(*self.inputs), wanted, twice, materialize_grads=True)
+        return [to_numpy(g.data) / 2.0 for g in grads]
 
     def slopes(self, i: int, index: tuple[int, ...], eps: float) -> tuple[float, float]:
         """The slopes of the weighted sum on the left and on the right of one element of input i."""
@@ -196,10 +207,13 @@ class _Check:
     def compare(self, name: str, eps: float, atol: float, rtol: float) -> Report:
         """All derivatives computed in both ways."""
         wrong, at_kinks, compared, largest = [], [], 0, 0.0
-        for i, gradient in zip(self.checked, self.analytic(), strict=True):
+        analytic = dict(zip(self.checked, self.analytic(), strict=True))
+        numeric = {i: np.empty(gradient.shape) for i, gradient in analytic.items()}
+        for i, gradient in analytic.items():
             for index in np.ndindex(gradient.shape):
                 left, right = self.slopes(i, index, eps)
-                entry = Entry(i, index, float(gradient[index]), (left + right) / 2.0)
+                numeric[i][index] = (left + right) / 2.0
+                entry = Entry(i, index, float(gradient[index]), float(numeric[i][index]))
                 tolerance = atol + rtol * abs(entry.numeric)
                 if entry.error <= tolerance:
                     largest = max(largest, entry.error)
@@ -212,7 +226,46 @@ class _Check:
                 else:
                     wrong.append(entry)
                 compared += 1
-        return Report(name, compared, largest, tuple(wrong), tuple(at_kinks))
+        causes = (
+            self.causes([*analytic.values(), *numeric.values()], eps, atol, rtol)
+            if wrong
+            else [AT_KINK]
+            if at_kinks
+            else []
+        )
+        found = tuple(wrong), tuple(at_kinks), tuple(causes)
+        return Report(name, compared, largest, *found, analytic, numeric)
+
+    # ---------------------------------------------------------------- why it is wrong
+
+    def causes(self, gradients: list[np.ndarray], eps: float, atol: float, rtol: float) -> list[Cause]:
+        """A rule of an op, a part that is not recorded, or else what the numbers of the whole look like."""
+        settings = {"eps": eps, "atol": max(atol, 1e-7), "rtol": max(rtol, 1e-6)}
+        outputs = self.recorded(*self.inputs)
+        if not all(np.isfinite(gradient).all() for gradient in gradients):
+            cause = first_not_finite(outputs, self.weights)
+            return [cause or UNKNOWN]
+        if causes := wrong_rules(outputs, self.inputs, **settings):
+            return causes
+        if cause := detached(self.recorded, self.inputs, self.checked):
+            return [cause]
+        return causes_of(self.whole(**settings)) or [UNKNOWN]
+
+    def whole(self, **settings: float) -> Case:
+        """f as one op, whose rule is the backward pass; several outputs are one row."""
+
+        def forward(*arrays):
+            ys = [y.value for y in self.recorded(*map(Tensor, arrays))]
+            return ys[0] if len(ys) == 1 else np.concatenate([y.ravel() for y in ys])
+
+        def rule(i, g, out, *arrays):
+            x = Tensor(arrays[i], requires_grad=True)
+            ys = self.recorded(*map(Tensor, arrays[:i]), x, *map(Tensor, arrays[i + 1 :]))
+            parts = np.split(g.ravel(), np.cumsum([y.size for y in ys])[:-1])
+            weights = [part.reshape(y.shape) for part, y in zip(parts, ys, strict=True)]
+            return grad(ys, x, weights, materialize_grads=True)[0]
+
+        return Case(forward, rule, [x.value for x in self.inputs], self.checked, **settings)
 
 
 def _as_list(outputs: Any) -> list[Tensor]:
