@@ -42,7 +42,8 @@ class _Item:
     centre: float = 0.0  # its place across the arrows
     before: list[_Item] = dataclasses.field(default_factory=list)
     after: list[_Item] = dataclasses.field(default_factory=list)
-    arrow: list[_Item] = dataclasses.field(default_factory=list)  # of a waypoint, all waypoints of its arrow
+    trunk: list[_Item] = dataclasses.field(default_factory=list)  # of a box, the waypoints of the arrows from it
+    is_waypoint: bool = False  # then trunk is what it is one of
 
 
 def arrange(sizes: Sequence[tuple[float, float]], arrows: Sequence[Arrow]) -> Layout:
@@ -54,7 +55,7 @@ def arrange(sizes: Sequence[tuple[float, float]], arrows: Sequence[Arrow]) -> La
     _place_across(layers)
     bands = _bands(layers)
     centres = [(sum(bands[item.layer]) / 2, item.centre) for item in items]
-    breadth = max((item.centre + item.across / 2 for item in items), default=0.0)
+    breadth = max((item.centre + item.across / 2 for layer in layers for item in layer), default=0.0)
     length = bands[-1][1] if bands else 0.0
     return Layout(centres, _routes(chains, bands), length, breadth)
 
@@ -81,15 +82,23 @@ def _layers(count: int, arrows: Sequence[Arrow]) -> list[int]:
 
 
 def _chain(source: _Item, target: _Item) -> list[_Item]:
-    """The box that an arrow starts from, its waypoints, and the box that it goes to, linked with one another."""
-    waypoints = [_Item(layer, 0, _WAYPOINT) for layer in range(source.layer + 1, target.layer)]
-    chain = [source, *waypoints, target]
-    for waypoint in waypoints:
-        waypoint.arrow = waypoints
-    for first, second in itertools.pairwise(chain):
-        first.after.append(second)
-        second.before.append(first)
+    """The box that an arrow starts from, its waypoints, and the box that it goes to, linked with one another.
+
+    Arrows from one box share their waypoints, as a trunk with branches.
+    """
+    count, trunk = target.layer - source.layer - 1, source.trunk
+    while len(trunk) < count:
+        last = trunk[-1] if trunk else source
+        trunk.append(_Item(last.layer + 1, 0.0, _WAYPOINT, trunk=trunk, is_waypoint=True))
+        _link(last, trunk[-1])
+    chain = [source, *trunk[:count], target]
+    _link(chain[-2], target)
     return chain
+
+
+def _link(first: _Item, second: _Item) -> None:
+    first.after.append(second)
+    second.before.append(first)
 
 
 # ---------------------------------------------------------------- the order within layers
@@ -166,8 +175,8 @@ def _place_across(layers: list[list[_Item]]) -> None:
 
 
 def _wanted(item: _Item, by_before: bool, by_after: bool) -> float:
-    if by_before and by_after and item.arrow:
-        return _mean([waypoint.centre for waypoint in item.arrow], 0.0)
+    if by_before and by_after and item.is_waypoint:
+        return _mean([waypoint.centre for waypoint in item.trunk], 0.0)
     neighbours = (item.before if by_before else []) + (item.after if by_after else [])
     return _mean([other.centre for other in neighbours], item.centre)
 
@@ -184,7 +193,7 @@ def _settle(layer: list[_Item], wanted: list[float]) -> None:
         offsets.append(room)
     pools: list[list[float]] = []  # place, weight, how many items
     for item, place, offset in zip(layer, wanted, offsets, strict=True):
-        pools.append([place - offset, 1.0 if item.along else 4.0, 1])
+        pools.append([place - offset, 4.0 if item.is_waypoint else 1.0, 1])
         while len(pools) > 1 and pools[-2][0] >= pools[-1][0]:
             place, weight, count = pools.pop()
             into = pools[-1]
@@ -211,8 +220,8 @@ def _bands(layers: list[list[_Item]]) -> list[tuple[float, float]]:
 
 def _routes(chains: list[list[_Item]], bands: list[tuple[float, float]]) -> list[list[Point]]:
     """Straight through a layer, past its boxes, and in a curve from layer to layer, where there are none."""
-    leaving = _ports([(chain[0], chain[1].centre) for chain in chains])
-    arriving = _ports([(chain[-1], chain[-2].centre) for chain in chains])
+    leaving = _ports([chain[:2] for chain in chains])
+    arriving = _ports([chain[:-3:-1] for chain in chains])
     routes = []
     for chain, first, last in zip(chains, leaving, arriving, strict=True):
         source, target = chain[0], chain[-1]
@@ -224,14 +233,18 @@ def _routes(chains: list[list[_Item]], bands: list[tuple[float, float]]) -> list
     return routes
 
 
-def _ports(ends: list[tuple[_Item, float]]) -> list[float]:
-    """Where each arrow meets its box: side by side, in the order of the places that the arrows come from or go to."""
-    at: dict[_Item, list[int]] = {}
-    for i, (box, _) in enumerate(ends):
-        at.setdefault(box, []).append(i)
-    ports = [0.0] * len(ends)
-    for box, arrows in at.items():
-        step = min(_BETWEEN_ARROWS, (box.across - _BETWEEN_BOXES / 2) / len(arrows))
-        for place, i in enumerate(sorted(arrows, key=lambda i: ends[i][1])):
-            ports[i] = box.centre + (place - (len(arrows) - 1) / 2) * step
-    return ports
+def _ports(ends: list[list[_Item]]) -> list[float]:
+    """Where arrows meet their boxes, from pairs of a box and the next item of an arrow from there.
+
+    They meet it side by side, in the order of the places that they come from or go to; a trunk meets it once.
+    """
+    meetings: dict[_Item, dict[object, float]] = {}
+    keys = [other if other.is_waypoint else i for i, (_, other) in enumerate(ends)]
+    for key, (box, other) in zip(keys, ends, strict=True):
+        meetings.setdefault(box, {})[key] = other.centre
+    ports: dict[tuple[_Item, object], float] = {}
+    for box, places in meetings.items():
+        step = min(_BETWEEN_ARROWS, (box.across - _BETWEEN_BOXES / 2) / len(places))
+        for place, key in enumerate(sorted(places, key=places.__getitem__)):
+            ports[box, key] = box.centre + (place - (len(places) - 1) / 2) * step
+    return [ports[box, key] for key, (box, _) in zip(keys, ends, strict=True)]
