@@ -23,8 +23,7 @@ class Card(NamedTuple):
     """What is drawn for a box: lines of text, the first one bold, its colours, and the width of the text to come."""
 
     lines: Sequence[str]
-    fill: str
-    border: str
+    colours: tuple[str, str]  # inside and border
     columns: int = 0
 
 
@@ -79,7 +78,7 @@ def _card(number: int, card: Card, size: tuple[float, float], centre: Point) -> 
     parts = [
         f'<g data-box="{number}"><title>{_escaped(card.lines[0])}</title>'
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="5" '
-        f'fill="{card.fill}" stroke="{card.border}" stroke-width="1.5"/>'
+        f'fill="{card.colours[0]}" stroke="{card.colours[1]}" stroke-width="1.5"/>'
     ]
     for i, line in enumerate(card.lines):
         weight = "" if i else ' font-weight="bold"'

@@ -55,14 +55,6 @@ def written(expression: ast.expr) -> str:
     return ast.unparse(_Tidy().visit(copy.deepcopy(expression)))
 
 
-def written_value(value: Any) -> str:
-    """An option as it is written in a formula."""
-    try:
-        return written(_literal(value))
-    except _CannotReadError:
-        return str(value)
-
-
 def factor_of(name: str, expression: ast.expr) -> ast.expr | None:
     """What the expression multiplies the name by, element by element; None where it does something else with it."""
     match expression:

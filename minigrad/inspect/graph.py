@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..backend import Array, is_array, to_numpy
+from ..backend import Array, is_array
 from ..primitive import Node, raw_of
 from ..tensor import Tensor
 from . import drawing
 from .folding import Call, Fold, folded_calls
-from .nodes import Names, callers_variables, digits, expression, is_small, nodes_behind
+from .nodes import Names, callers_variables, nodes_behind
+from .notation import expression, gradient_line, is_small, summary
+from .player import Player
 
 #: What a box can be, and its colours: inside and border.
 KINDS = {
@@ -95,32 +95,20 @@ class Edge:
     argument: int
 
 
-def summary(array: Array) -> str:
-    """The shape, unless it is a single number, and the elements where they are few."""
-    shape = str(array.shape) if array.ndim else ""
-    return f"{shape} {digits(to_numpy(array)) if is_small(array) else ''}".strip()
-
-
-def gradient_line(gradient: Array | None) -> str:
-    """The elements of a gradient where they are few, else the root of the sum of their squares."""
-    if gradient is None:
-        return ""
-    gradient = to_numpy(gradient)
-    return f"grad {digits(gradient)}" if is_small(gradient) else f"grad of norm {np.linalg.norm(gradient):.3g}"
-
-
 class Graph:
     """Boxes and the edges between them; see ``graph``."""
 
     def __init__(self, outputs: list[Tensor], fold: Fold, variables: Mapping[str, Any]):
         nodes = nodes_behind(outputs)
         self.outputs = outputs
+        self.variables = variables
         self.names = Names(nodes, variables)
         self.boxes: list[Box] = []
         self.edges: list[Edge] = []
         self._calls = folded_calls(nodes, fold)
         self._call_around = {id(node): call for call in self._calls for node in call.inside}
         self._number: dict[int, int] = {}  # of the box of a tensor or an array, by identity
+        self._edge: dict[tuple[int, int], int] = {}  # the number of the edge to a node from an argument
         self._add_boxes(nodes)
         self._add_edges(nodes)
 
@@ -177,21 +165,33 @@ class Graph:
     # ---------------------------------------------------------------- from arguments to edges
 
     def _add_edges(self, nodes: list[Tensor]) -> None:
-        into_modules = set()
+        """An edge for each argument of an op; what a module uses several times goes into it once."""
+        into_modules: dict[tuple[int, int], int] = {}
         for node in nodes:
             target = self.box_of(node)
             for i, arg in enumerate(node.args):
                 source = self.box_of(arg)
-                if source is None or source == target or (source, target) in into_modules:
+                if source is None or source == target:
                     continue
+                number = into_modules.get((source, target), len(self.edges))
+                if number == len(self.edges):
+                    self.edges.append(Edge(source, target, i))
                 if self.boxes[target].module:
-                    into_modules.add((source, target))
-                self.edges.append(Edge(source, target, i))
+                    into_modules[source, target] = number
+                self._edge[id(node), i] = number
 
     def box_of(self, value: Any) -> int | None:
         """The number of the box that a tensor or an array is, or is inside of; None where it has none."""
         call = self._call_around.get(id(value))
         return self._number.get(id(value if call is None else call.result))
+
+    def box_showing(self, value: Any) -> int | None:
+        """The number of the box that shows a tensor or an array; None for what is inside of a module."""
+        return self._number.get(id(value))
+
+    def edge_to(self, node: Tensor, argument: int) -> int | None:
+        """The number of the edge to the op that made node from an argument; None where there is none."""
+        return self._edge.get((id(node), argument))
 
     # ---------------------------------------------------------------- text
 
@@ -229,13 +229,30 @@ class Graph:
         Raises:
             ValueError: when it has too many boxes to be looked at.
         """
+        return self.draw([box.lines for box in self.boxes])
+
+    def draw(self, lines: Sequence[Sequence[str]], columns: Sequence[int] | None = None) -> str:
+        """The picture with other lines in the boxes, and room for columns of characters in each; see ``svg``."""
         if len(self.boxes) > _MOST_DRAWN:
             raise ValueError(
                 f"graph: {len(self.boxes)} boxes are too many to draw, {_MOST_DRAWN} at most: "
                 "fold modules with fold=True, or print the graph"
             )
-        cards = [drawing.Card(box.lines, *KINDS[box.kind]) for box in self.boxes]
+        room = [0] * len(self.boxes) if columns is None else columns
+        colours = (KINDS[box.kind] for box in self.boxes)
+        cards = [drawing.Card(*card) for card in zip(lines, colours, room, strict=True)]
         return drawing.svg(cards, [(edge.source, edge.target) for edge in self.edges])
+
+    def animate(self, gradient: Array | None = None) -> Player:
+        """The computation and then its backward pass, moment by moment: a notebook shows it, ``save`` writes a page.
+
+        gradient is what ``y.backward`` takes. The ``.grad`` of the leaves is left as it is.
+
+        Raises:
+            ValueError: when the graph is not that of one tensor, or has too many boxes to be looked at.
+            ValueError, RuntimeError: when ``y.backward(gradient)`` would.
+        """
+        return Player(self, gradient)
 
     def _repr_svg_(self) -> str | None:
         return self.svg() if len(self.boxes) <= _MOST_DRAWN else None  # a notebook then shows the lines

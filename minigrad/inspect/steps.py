@@ -16,8 +16,9 @@ import numpy as np
 from ..autograd import Sent, _walk, backward_walk
 from ..backend import Array, to_numpy, xp
 from ..tensor import Tensor
-from .formula import Shaped, factor_of, read_rule, written, written_value
+from .formula import Shaped, factor_of, read_rule, written
 from .nodes import Names, callers_variables, nodes_behind
+from .notation import expression
 
 _WIDTH = 100  # columns of a terminal
 _LARGEST_SHOWN = 12  # elements of an array that are written out
@@ -194,25 +195,10 @@ class Step:
 
 # ---------------------------------------------------------------- as text
 
-#: How ops are written that have a sign.
-_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
-
 
 def equation(node: Tensor, called: Names) -> str:
     """How the node was made: ``s = u + b``, ``y = tanh(s)``."""
-    op, args, options = node.op.__name__, [called(arg) for arg in node.args], node.options
-    if op in _SIGNS and len(args) == 2:
-        made = f"{args[0]} {_SIGNS[op]} {args[1]}"
-    elif op == "neg":
-        made = f"-{args[0]}"
-    elif set(options) == {"exponent"}:
-        made = f"{args[0]} ** {options['exponent']}"
-    elif op == "getitem":
-        made = f"{args[0]}[{written_value(options['index'])}]"
-    else:
-        told = [f"{name}={written_value(value)}" for name, value in options.items() if value not in (False, None)]
-        made = f"{op}({', '.join(args + told)})"
-    return f"{called(node)} = {made}"
+    return f"{called(node)} = {expression(node, called)}"
 
 
 def numbers(array: np.ndarray) -> str:
