@@ -53,7 +53,6 @@ _SIGNS = {
     "mul": "{} * {}",
     "div": "{} / {}",
     "pow": "{} ** {}",
-    "pow_number": "{} ** {exponent}",
     "matmul": "{} @ {}",
     "neg": "-{}",
 }
@@ -61,11 +60,12 @@ _SIGNS = {
 
 def expression(node: Tensor, called: Callable[[Any], str]) -> str:
     """How a result was computed, such as ``v1 * x`` or ``sum(v2, axes=(0,))``."""
-    arguments = [called(arg) for arg in node.args]
-    op = node.op.__name__
-    if op in _SIGNS:
-        return _SIGNS[op].format(*arguments, **node.options)
-    if op == "getitem":
+    op, arguments = node.op.__name__, [called(arg) for arg in node.args]
+    before, after = ([called(node.options[name])] if name in node.options else [] for name in ("base", "exponent"))
+    operands = [*before, *arguments, *after]
+    if _SIGNS.get(op, "").count("{}") == len(operands):  # an op of the user's may have the name of one of ours
+        return _SIGNS[op].format(*operands)
+    if op == "getitem" and "index" in node.options:
         return f"{arguments[0]}[{_written_index(node.options['index'])}]"
     options = [f"{name}={_written(value)}" for name, value in node.options.items() if _tells(name, value, node)]
     return f"{op}({', '.join(arguments + options)})"
