@@ -240,11 +240,13 @@ def _html_row(send: Send) -> str:
 def _html_local(send: Send) -> str:
     """The local derivative as a formula, and as a number or a matrix if that is small."""
     formula = "" if send.local_formula is None else f"<code>{html.escape(send.local_formula)}</code>"
-    size = send.node.size * send.parent.size
-    if not 0 < size <= _LARGEST_MATRIX:
-        return formula or f"a matrix ({send.node.size}, {send.parent.size})"
-    matrix = send.local.reshape(() if size == 1 else (send.node.size, send.parent.size))
-    return f"{formula} = {_html_array(matrix)}" if formula and size == 1 else formula + _html_array(matrix)
+    shape = send.node.size, send.parent.size
+    if shape == (1, 1):
+        number = numbers(send.local.reshape(()))
+        return number if send.local_formula in (None, number) else f"{formula} = {number}"
+    if 0 < send.node.size * send.parent.size <= _LARGEST_MATRIX:
+        return formula + _html_array(send.local.reshape(shape))
+    return formula or f"a matrix {shape}"
 
 
 def _html_array(array: np.ndarray) -> str:
