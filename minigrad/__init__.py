@@ -61,3 +61,15 @@ from .primitive import primitive
 from .tensor import Tensor, tensor
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Called for names that are not here: says what is there instead."""
+    import sys
+
+    import numpy
+
+    instead = {"cat": ": use concatenate", "dot": ": use matmul", "mm": ": use matmul"}.get(name, "")
+    if not instead and not name.startswith("_") and hasattr(numpy, name):
+        instead = f", NumPy has: numpy.{name}; minigrad.tensor makes tensors of arrays"
+    raise AttributeError(f"minigrad has no '{name}'{instead}", name=name, obj=sys.modules[__name__])

@@ -7,15 +7,17 @@ record themselves, and the gradients can be differentiated again.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
 from .backend import Array, is_array, xp
+from .checks import shown
 from .ops.elementwise import astype
-from .primitive import Node, grad_mode, observers, raw_of
+from .primitive import MISTAKES, Node, explain_rule, grad_mode, observers, raw_of
 from .tensor import Tensor
 
 # ---------------------------------------------------------------- the walk
@@ -54,9 +56,12 @@ def _walk(
             vjp = op.vjps[i]
             if vjp is None:
                 continue
-            grad = vjp(g, out, *args, **options)
-            if grad.dtype is not value.dtype or grad.shape != value.shape:
-                grad = _fit(grad, value, op, i)
+            try:
+                grad = vjp(g, out, *args, **options)
+                if grad.dtype is not value.dtype or grad.shape != value.shape:
+                    grad = _fit(grad, value, op, i)
+            except MISTAKES as error:
+                raise explain_rule(op, i, error).with_traceback(error.__traceback__) from None
             total = grads.get(parent)
             if total is None:
                 total = grad
@@ -134,6 +139,8 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
         gradient = xp.asarray(gradient) if not is_array(gradient) else gradient
     if gradient.shape != y.shape:
         raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
+    if gradient.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: the gradient is of numbers, got {gradient.dtype}")
     return gradient if gradient.dtype == y.dtype else astype(gradient, dtype=y.dtype)
 
 
@@ -183,8 +190,7 @@ def grad(
         ValueError: when an output has several elements and no gradient in grad_outputs, or shapes do not match.
         RuntimeError: when an input has no part in the outputs, or a value was replaced since it was used.
     """
-    outputs = [outputs] if isinstance(outputs, Node) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Node) else list(inputs)
+    outputs, inputs = _tensors("outputs", outputs), _tensors("inputs", inputs)
     given = [None] * len(outputs) if grad_outputs is None else grad_outputs
     given = list(given) if isinstance(given, list | tuple) else [given]
     if len(given) != len(outputs):
@@ -195,6 +201,17 @@ def grad(
         given_out = {id(raw_of(g)) for g in given}
         grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
     return tuple(_result(grads, x, i, materialize_grads) for i, x in enumerate(inputs))
+
+
+def _tensors(what: str, given: Any) -> list[Tensor]:
+    """The outputs or the inputs of ``grad`` as a list."""
+    several = isinstance(given, Iterable) and not (isinstance(given, Node | str) or is_array(given))
+    tensors = list(given) if several else [given]
+    for x in tensors:
+        if not isinstance(x, Node):
+            cure = "what the function returns, f(x)" if what == "outputs" else "a module's are module.parameters()"
+            raise TypeError(f"grad: {what} are tensors, got {shown(x)}{'; ' + cure if callable(x) else ''}")
+    return tensors
 
 
 def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record: bool) -> dict[Tensor, Any]:
@@ -226,6 +243,17 @@ def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tens
 
 
 class _Recording(contextlib.ContextDecorator):
+    def __init__(self, *given: Any) -> None:
+        if given:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no arguments: write @{name}() above a function, or with {name}():")
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):  # its body runs after the call has returned
+            name = type(self).__name__
+            raise TypeError(f"{name} cannot decorate a generator function: write with {name}(): inside, between yields")
+        return super().__call__(function)
+
     def __enter__(self) -> None:
         grad_mode.outer.append(grad_mode.enabled)
         grad_mode.enabled = self.enabled
@@ -253,6 +281,17 @@ def _leaf(x: Array | Tensor) -> Tensor:
     return Tensor(raw_of(x), requires_grad=True)
 
 
+def _result_of(f: Callable[[Tensor], Tensor], x: Tensor, what: str) -> Tensor:
+    """f(x), recorded."""
+    if not callable(f):
+        raise TypeError(f"{what}: takes a function, such as lambda x: x**3, got {shown(f)}")
+    with enable_grad():
+        y = f(x)
+    if not isinstance(y, Node):
+        raise TypeError(f"{what}: the function must return a tensor, it returned {shown(y)}")
+    return y
+
+
 def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
     """The gradient of each element of y with respect to x."""
     for i in range(y.size):
@@ -264,24 +303,27 @@ def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
 def jacobian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
     """All first derivatives of f at x; the shape is that of f(x) followed by that of x."""
     x = _leaf(x)
-    with enable_grad():
-        y = f(x)
+    y = _result_of(f, x, "jacobian")
     rows = list(_derivative_rows(y, x))
     return Tensor(xp.stack(rows).reshape(y.shape + x.shape) if rows else xp.zeros(y.shape + x.shape, x.dtype))
 
 
-def _gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    with enable_grad():
-        return grad(f(x), x, create_graph=True, materialize_grads=True)[0]
+def _gradient_of(f: Callable[[Tensor], Tensor], x: Tensor, what: str) -> Tensor:
+    y = _result_of(f, x, what)
+    if y.size != 1:
+        raise ValueError(f"{what}: the function must return one number, such as a .sum(), it returned shape {y.shape}")
+    return grad(y, x, create_graph=True, materialize_grads=True)[0]
 
 
 def hessian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
     """All second derivatives at x of f, whose result is a single number; the shape is that of x twice."""
-    return jacobian(lambda x: _gradient_of(f, x), x)
+    return jacobian(lambda x: _gradient_of(f, x, "hessian"), x)
 
 
 def hvp(f: Callable[[Tensor], Tensor], x: Array | Tensor, v: Array | Tensor) -> Tensor:
     """The Hessian of f at x times v, of the shape of x, at the cost of two gradients and without the Hessian."""
     x = _leaf(x)
     v = v if isinstance(v, Node) else xp.asarray(v)
-    return grad(_gradient_of(f, x), x, v, materialize_grads=True)[0]
+    if v.shape != x.shape:
+        raise ValueError(f"hvp: v must have the shape of x, {x.shape}, got {v.shape}")
+    return grad(_gradient_of(f, x, "hvp"), x, v, materialize_grads=True)[0]

@@ -18,12 +18,14 @@ This file knows how a call is recorded; ``autograd.py`` knows how the record is 
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backend import DEFAULT_FLOAT, Array, xp
+from .backend import DEFAULT_FLOAT, Array, is_array, xp
+from .checks import shown
 
 
 class Node:
@@ -36,7 +38,7 @@ class Node:
     __slots__ = (
         "value",  # the raw array
         "tracked",  # whether gradients flow through here
-        "grad",  # the accumulated gradient of a leaf, a raw array or None
+        "_grad",  # the accumulated gradient of a leaf, a raw array or None; set through Tensor.grad, which looks at it
         "op",  # the primitive that made it; None for a leaf
         "args",  # that primitive's arguments: Nodes and constants
         "saved",  # the same as raw arrays, as they were when the op ran
@@ -65,6 +67,7 @@ _serials = itertools.count()
 observers: list[Any] = []
 _new, _ndarray, _scalar = object.__new__, xp.ndarray, xp.generic
 _NUMBERS = frozenset({bool, int, float, type(None)})  # constants that never widen a result
+MISTAKES = (AttributeError, IndexError, TypeError, ValueError)  # errors that are raised again with the op's name
 
 
 def primitive(forward: Callable[..., Any]) -> Any:
@@ -75,7 +78,12 @@ def primitive(forward: Callable[..., Any]) -> Any:
     requires gradients. The rules are added with ``op.defvjps(...)``, or ``op.defvjp_each(...)`` for an op that takes
     any number of arguments. An op with no rules gives results that require no gradient. In messages it is called by
     the function's name, without a leading underscore.
+
+    Raises:
+        TypeError: when forward is not a function of Python, whose arguments can be counted.
     """
+    if not hasattr(forward, "__code__"):
+        raise TypeError(f"primitive: takes a function written with def or lambda, got {shown(forward)}")
 
     @functools.wraps(forward)
     def op(*args, **options):
@@ -85,7 +93,10 @@ def primitive(forward: Callable[..., Any]) -> Any:
             if isinstance(a, Node):
                 break
         else:
-            return forward(*args, **options)
+            try:
+                return forward(*args, **options)
+            except MISTAKES as error:
+                raise _explain(op, args, error).with_traceback(error.__traceback__) from None
 
         raw, tracked, odd_constant, integers_only = [], False, False, False
         for a in args:
@@ -107,14 +118,14 @@ def primitive(forward: Callable[..., Any]) -> Any:
             run = _observed(op, run)
         try:
             value = run(*raw, **options)
-        except (IndexError, TypeError, ValueError) as error:
+        except MISTAKES as error:
             raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
-        if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
-            value = xp.asarray(value)
+        if not isinstance(value, _ndarray):
+            value = _one_array(op, value)
 
         out = _new(Node.result_type)
         out.value = value
-        out.grad = None
+        out._grad = None
         if tracked and grad_mode.enabled and op.vjps is not None:
             out.tracked = True
             out.op = op
@@ -142,6 +153,16 @@ def _observed(op: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _one_array(op: Any, value: Any) -> Array:
+    """What an op returned, as the array that it must be."""
+    if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
+        return xp.asarray(value)
+    if not is_array(value):
+        several = "; several results are several ops" if isinstance(value, list | tuple) else ""
+        raise TypeError(f"{op.__name__}: an op returns one array, this one returned {shown(value)}{several}")
+    return value
+
+
 def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
     for name, option in options.items():
         if isinstance(option, Node):
@@ -150,6 +171,11 @@ def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
 
 def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:
     """One VJP for each argument, in order; None where an argument has no derivative by design."""
+    if op.__wrapped__.__code__.co_flags & inspect.CO_VARARGS:
+        raise TypeError(f"{op.__name__}: takes any number of arguments; defvjp_each defines the one VJP of them all")
+    for vjp in vjps:
+        if not (vjp is None or callable(vjp)):
+            raise TypeError(f"{op.__name__}: a VJP is a function or None, got {shown(vjp)}")
     count = op.__wrapped__.__code__.co_argcount
     if len(vjps) != count:
         raise TypeError(f"{op.__name__}: defvjps needs one VJP for each of {count} arguments, got {len(vjps)}")
@@ -183,18 +209,22 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
             args[i] = raw[i] = a.item()
         if isinstance(raw[i], complex):
             raise TypeError(f"{op.__name__}: complex numbers have no gradients here, got {a}")
+        if not (isinstance(raw[i], list | tuple | None) or _is_data(raw[i])):
+            raise _not_data(op.__name__, a)
     floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
     for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
-            a = args[i] = raw[i] = _array_beside(floats, a)
+            a = args[i] = raw[i] = _array_beside(op.__name__, floats, a)
         if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
             args[i] = raw[i] = a.astype(xp.result_type(*floats))
     return tuple(args), not floats
 
 
-def _array_beside(floats: list, data: Any) -> Array:
+def _array_beside(op: str, floats: list, data: Any) -> Array:
     """A list or a number as an array; of floats, as those beside it are."""
     array = xp.asarray(data)
+    if not _is_data(array):
+        raise _not_data(op, data)
     return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
 
 
@@ -206,7 +236,7 @@ def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> A
     try:
         with xp.errstate(all="ignore"):
             value = forward(*raw, **options)
-        if value.dtype.kind != "f" or "dtype" in options:  # a cast is told its type
+        if not hasattr(value, "dtype") or value.dtype.kind != "f" or "dtype" in options:  # a cast is told its type
             return value
     except TypeError:
         pass
@@ -215,10 +245,25 @@ def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> A
     )
 
 
-def as_arrays(*args: Any) -> list:
-    """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive."""
+def as_arrays(op: str, *args: Any) -> list:
+    """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive.
+
+    Raises:
+        TypeError: when one of them is not numeric, or an array of a foreign package.
+    """
+    for a in args:
+        if hasattr(a, "ndim") and not (isinstance(a, Node) or _is_data(a)):
+            raise _not_data(op, a)
     floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    return [a if hasattr(a, "ndim") else _array_beside(floats, a) for a in args]
+    return [a if hasattr(a, "ndim") else _array_beside(op, floats, a) for a in args]
+
+
+def ndim_of(op: str, x: Any) -> int:
+    """The number of axes of a tensor or an array; raises TypeError for anything else."""
+    try:
+        return x.ndim
+    except AttributeError:
+        raise _not_data(op, x) from None
 
 
 def raw_of(x: Any) -> Any:
@@ -230,12 +275,30 @@ def _is_differentiable(op: Any, i: int) -> bool:
     return op.vjps is not None and op.vjps[i] is not None
 
 
+# ---------------------------------------------------------------- what went wrong: called when something has
+
+
+def _is_data(a: Any) -> bool:
+    """Whether ops can compute with it: a number, or an array of numbers."""
+    return isinstance(a, int | float) or ((is_array(a) or isinstance(a, _scalar)) and a.dtype.kind in "fiub")
+
+
+def _not_data(op: str, a: Any) -> TypeError:
+    given = f"{shown(a)} of {a.dtype}" if is_array(a) else shown(a)
+    cure = "; minigrad.tensor makes one of it" if isinstance(a, list | tuple) else ""
+    return TypeError(f"{op}: takes tensors, arrays and numbers, got {given}{cure}")
+
+
 def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
-    """The error again, with the op's name and the shapes it was given."""
-    kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
+    """The error again, with the op's name and what it was given."""
+    kind = next(k for k in MISTAKES if isinstance(error, k))
     message = str(error)
-    if message.startswith(f"{op.__name__}: "):
+    if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
         return kind(message)
+    if kind in (AttributeError, TypeError):
+        for a in raw:
+            if not _is_data(a):
+                return _not_data(op.__name__, a)
     shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
     if kind is ValueError and "broadcast" in message and len(shapes) > 1:
         return ValueError(
@@ -244,3 +307,17 @@ def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
         )
     given = f" (given {', '.join(shapes)})" if shapes else ""
     return kind(f"{op.__name__}: {message.rstrip('. ')}{given}")
+
+
+def explain_rule(op: Any, i: int, error: Exception) -> Exception:
+    """The error that the VJP of argument i raised, or that came of what it returned, with the op's name."""
+    rule = f"{op.__name__}: the VJP of argument {i}"
+    message = str(error)
+    if message.startswith(rule):
+        return error
+    if error.__traceback__.tb_next is None:  # not within the rule, but where it was called
+        if isinstance(error, AttributeError):
+            return TypeError(f"{rule} must return an array, it returned {shown(error.obj)}")
+        message += "; it is called with g, out and the op's arguments"
+    kind = next(k for k in MISTAKES if isinstance(error, k))
+    return kind(f"{rule}: {message}")

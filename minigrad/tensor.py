@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import backend
 from .backend import DEFAULT_FLOAT, Array, xp
+from .checks import shown
 from .ops import elementwise, linalg, reduction, shaping
 from .primitive import Node, grad_mode, raw_of
+
+
+class _Elsewhere:
+    """Stands where PyTorch or NumPy has an attribute that tensors lack, and says what does the same.
+
+    A ``__getattr__`` could say it of any name, but a class that has one is slow in all its attributes.
+    """
+
+    def __init__(self, instead: str):
+        self.instead = instead
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        raise AttributeError(f"a tensor has no '{self.name}': {self.instead}")
 
 
 class Tensor(Node):
@@ -22,16 +40,13 @@ class Tensor(Node):
 
     __slots__ = ()
 
-    # NumPy and CuPy then leave `array * tensor` to the tensor instead of making an array of objects.
-    __array_ufunc__ = None
-
     def __init__(self, data: Array, requires_grad: bool = False):
         if not backend.is_array(data):
             data = _as_array(data, None)
         if data.dtype.kind not in "fiub":
             raise TypeError(f"tensor: elements are floats, integers or booleans, got {data.dtype}")
         self.value = data
-        self.grad = None
+        self._grad = None
         self.op = None
         self.args = ()
         self.tracked = False
@@ -70,6 +85,8 @@ class Tensor(Node):
     def requires_grad(self, requires_grad: bool) -> None:
         if self.op is not None:
             raise RuntimeError(f"requires_grad is set on leaves; this is a result of {self.op.__name__}: use detach()")
+        if not isinstance(requires_grad, bool | xp.bool_):
+            raise TypeError(f"requires_grad is True or False, got {shown(requires_grad)}")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(
                 f"gradients need floats, got {self.dtype}: make the tensor with dtype=minigrad.float32, "
@@ -113,6 +130,25 @@ class Tensor(Node):
 
     # ---------------------------------------------------------------- gradients
 
+    @property
+    def grad(self) -> Array | None:
+        """What ``backward`` added up here: a raw array of the tensor's shape, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Array | None) -> None:
+        grad = raw_of(grad)
+        if grad is None:
+            self._grad = None
+            return
+        if isinstance(grad, xp.generic):
+            grad = xp.asarray(grad)
+        if not backend.is_array(grad) or grad.dtype.kind not in "fiu":
+            raise TypeError(f"grad is an array of numbers or None, got {shown(grad)}")
+        if grad.shape != self.shape:
+            raise ValueError(f"a gradient of shape {grad.shape} does not fit a tensor of shape {self.shape}")
+        self._grad = grad
+
     def backward(self, gradient: Array | None = None) -> None:
         """Adds to the ``.grad`` of every leaf the gradient of this tensor, or of sum(gradient * tensor).
 
@@ -152,7 +188,10 @@ class Tensor(Node):
 
     def _values_for(self, what: str) -> Array:
         if self.tracked:
-            raise TypeError(f"{what} would lose the gradient of a tensor that requires one; call detach() first")
+            raise TypeError(
+                f"{what} would lose the gradient of a tensor that requires one; call detach() first, "
+                "or compute with minigrad's functions"
+            )
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -194,8 +233,29 @@ class Tensor(Node):
     def __reduce__(self) -> tuple:
         """Copies and pickles leaves; the graph behind a result is not part of its value."""
         if self.op is not None:
-            raise TypeError(f"the result of {self.op.__name__} cannot be copied or pickled; call detach() first")
+            raise TypeError(
+                f"the result of {self.op.__name__} cannot be copied, pickled or plotted; call detach() first"
+            )
         return _restore, (type(self), self.value, self.tracked)
+
+    # ---------------------------------------------------------------- NumPy's functions
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Tensor:
+        """``array * tensor`` is the tensor's to compute; NumPy's other functions are refused.
+
+        CuPy asks NumPy in turn, so that this holds for its arrays too.
+        """
+        if "out" in options:
+            raise TypeError(f"numpy.{ufunc.__name__}: a tensor is not written into an array; make a new one")
+        if ufunc not in _OPERATORS or method != "__call__" or options:
+            raise _not_for_tensors(ufunc.__name__)
+        return _OPERATORS[ufunc](*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple, options: dict) -> Any:
+        """Refuses what NumPy would hand to a method of this class, with arguments that it has not."""
+        if function.__name__ in ("sum", "mean", "max", "min", "std", "var"):
+            raise _not_for_tensors(function.__name__)
+        return xp.empty(0).__array_function__(function, (), args, options)  # as for any other object
 
     # ---------------------------------------------------------------- elements
 
@@ -320,6 +380,7 @@ class Tensor(Node):
 
     def to(self, dtype: Any) -> Tensor:
         """The tensor with elements of another type; itself where it has that type already."""
+        dtype = dtype_of("to", dtype)
         return self if self.dtype == dtype else elementwise.astype(self, dtype=dtype)
 
     def float(self) -> Tensor:
@@ -330,12 +391,77 @@ class Tensor(Node):
         """The tensor in float64."""
         return self.to(xp.float64)
 
+    # ---------------------------------------------------------------- what programs for PyTorch and NumPy ask for
+
+    astype = _Elsewhere("use to")
+    cpu = _Elsewhere("it is an array in memory, and there are no devices")
+    cuda = _Elsewhere("it is an array in memory, and there are no devices")
+    device = _Elsewhere("it is an array in memory, and there are no devices")
+    dim = _Elsewhere("use ndim")
+    dot = _Elsewhere("use matmul, or @")
+    expand = _Elsewhere("use broadcast_to")
+    mm = _Elsewhere("use matmul, or @")
+    t = _Elsewhere("use T")
+    view = _Elsewhere("use reshape")
+    zero_ = _Elsewhere("no op writes in place; forget a gradient with t.grad = None, set a leaf with t.data = array")
+
 
 Node.result_type = Tensor
 
 
+#: What NumPy calls the operators.
+_OPERATORS = {
+    xp.add: elementwise.add,
+    xp.subtract: elementwise.sub,
+    xp.multiply: elementwise.mul,
+    xp.divide: elementwise.div,
+    xp.power: elementwise.pow,
+    xp.matmul: linalg.matmul,
+    xp.equal: elementwise.equal,
+    xp.not_equal: elementwise.not_equal,
+    xp.less: elementwise.less,
+    xp.less_equal: elementwise.less_equal,
+    xp.greater: elementwise.greater,
+    xp.greater_equal: elementwise.greater_equal,
+}
+
+
+def _has(name: str) -> bool:
+    """Whether minigrad has a function of that name."""
+    return callable(vars(sys.modules[__package__]).get(name))
+
+
+def _not_for_tensors(name: str) -> TypeError:
+    """The error for a function of NumPy that was given a tensor."""
+    here = "abs" if name == "absolute" else name
+    cure = f"use minigrad.{here}" if _has(here) else "give it the values, tensor.detach().numpy()"
+    return TypeError(f"numpy.{name} takes no tensors, as no gradient would follow: {cure}")
+
+
+def dtype_of(op: str, dtype: Any) -> Any:
+    """The dtype that dtype stands for; raises TypeError for what is none, or none of numbers."""
+    try:
+        found = None if dtype is None else xp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found.kind not in "fiub":
+        devices = "; there are no devices" if dtype in ("cpu", "cuda") else ""
+        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{devices}")
+    return found
+
+
 def _as_array(data: Any, dtype: Any) -> Array:
-    array = xp.asarray(data, dtype=dtype)
+    if isinstance(data, list | tuple) and any(isinstance(x, Node) and x.tracked for x in data):
+        raise TypeError("tensor: a list of tensors that require gradients becomes one tensor by minigrad.stack")
+    try:
+        array = xp.asarray(data, dtype=None if dtype is None else dtype_of("tensor", dtype))
+    except ValueError as error:
+        ragged = isinstance(data, list | tuple) and "inhomogeneous" in str(error)
+        raise ValueError(
+            "tensor: lists within a list must all be of one length" if ragged else f"tensor: {error}"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"tensor: elements are floats, integers or booleans, got {shown(data)} of {array.dtype}")
     if dtype is None and array.dtype == xp.float64 and not hasattr(data, "dtype"):
         array = array.astype(DEFAULT_FLOAT)
     return array

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
+from ..checks import check_numbers
 from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
 from ..ops.linalg import linear
 from ..ops.reduction import log_softmax, softmax
@@ -52,7 +53,7 @@ def _reduced(values: Array, reduction: str) -> Array:
 
 def _checked(name: str, input: Array, target: Array, reduction: str) -> list[Array]:
     """Input and target as arrays, a target of booleans made one of floats."""
-    input, target = as_arrays(input, target)
+    input, target = as_arrays(name, input, target)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction '{reduction}' is not one of mean, sum, none")
     if input.shape != target.shape:
@@ -185,7 +186,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tenso
         ValueError: when shapes do not fit.
         IndexError: when a class number is not from 0 to C - 1.
     """
-    input, target = as_arrays(input, target)
+    input, target = as_arrays("cross_entropy", input, target)
     if input.ndim == 0:
         raise ValueError("cross_entropy: input must have an axis of classes, got a single number")
     axis = 0 if input.ndim == 1 else 1
@@ -219,8 +220,10 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None)
         ValueError: when p is not within [0, 1].
         TypeError: when x is not of floats.
     """
+    check_numbers("dropout", p=p)
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p must be within [0, 1], got {p}")
+    (x,) = as_arrays("dropout", x)
     if x.dtype.kind != "f":
         raise TypeError(f"dropout: needs floats, got {x.dtype}")
     if not training or p == 0.0:
