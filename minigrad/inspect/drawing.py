@@ -11,7 +11,7 @@ from .layout import Arrow, Point, arrange
 
 _FONT = 12  # pixels
 _CHARACTER = 0.62 * _FONT  # the characters of fixed-width fonts take 0.6 at most
-_LINE = 16  # pixels from line to line
+_LINE = 15  # pixels from line to line
 _PADDING = 8  # around the text of a card
 _MARGIN = 12  # around the picture
 _WIDEST = 1000  # what would be wider from left to right goes from top to bottom

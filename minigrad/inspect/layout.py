@@ -12,7 +12,7 @@ import itertools
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
-_BETWEEN_LAYERS = 44  # pixels
+_BETWEEN_LAYERS = 34  # pixels
 _BETWEEN_BOXES = 14
 _BETWEEN_ARROWS = 14  # at the side of a box
 _WAYPOINT = 2  # what a passing arrow takes of a layer
