@@ -171,6 +171,8 @@ def upstream_ignored(case: Case, i: int) -> str | None:
 
 def not_linear(case: Case, i: int) -> str | None:
     """Not twice the gradient for twice the upstream gradient."""
+    if some_entries(case, i):
+        return None
     doubled = case.again(i, lambda g, out, xs: (2.0 * g, out, xs))
     if doubled is None or np.allclose(doubled, 2.0 * np.array(case.given[i]), rtol=1e-6):
         return None
@@ -204,13 +206,13 @@ def _broadcast_axes(shape: tuple[int, ...], wide: tuple[int, ...]) -> tuple[int,
 
 
 def upstream_only(case: Case, i: int) -> str | None:
-    """The upstream gradient, passed straight through."""
-    text = "The upstream gradient g is passed straight through: the local derivative is missing from the product."
-    if case.given[i][0].shape == case.out.shape != case.inputs[i].shape:
-        passed = case.predicted(i, case.upstream) and not not_summed(case, i)
-        return text if passed else None
-    spread = zip(*(list(_spreads(g, case.inputs[i].shape)) for g in case.upstream), strict=True)
-    return text if any(case.predicted(i, gs) for gs in spread) else None
+    """The upstream gradient, passed straight through where there is something to multiply it by."""
+    spread = list(zip(*(_spreads(g, case.inputs[i].shape) for g in case.upstream), strict=True))
+    if any(case.explains(i, zip(gs, case.right(i), strict=True)) for gs in spread):
+        return None
+    if any(case.predicted(i, gs) for gs in [case.upstream, *spread]):
+        return "The upstream gradient g is passed straight through: the local derivative is missing from the product."
+    return None
 
 
 def at_output(case: Case, i: int) -> str | None:
@@ -323,28 +325,30 @@ def transposed(case: Case, i: int) -> str | None:
         for axes in itertools.permutations(range(1, case.inputs[i].ndim + 1)):
             if case.predicted(i, case.right(i).transpose(0, *axes)):
                 return "The gradient is transposed: the numbers are right, and rows and columns are exchanged."
-    for change, what in _transpositions(case):
+    for change, what in _transpositions(case, i):
         if case.repaired(i, change):
             return f"A factor is transposed, or should be: the rule is right when {what} is transposed first."
     return None
 
 
-def _transpositions(case: Case) -> Iterator[tuple[Change, str]]:
-    yield lambda g, out, xs: (_turned(g), out, xs), "the upstream gradient"
+def _transpositions(case: Case, i: int) -> Iterator[tuple[Change, str]]:
+    if case.inputs[i].ndim == 2:  # and not a vector, for which that is a sum over the wrong axis
+        yield lambda g, out, xs: (_turned(g), out, xs), "the upstream gradient"
     for j in case.checked:
         if case.inputs[j].ndim == 2:
             yield lambda g, out, xs, j=j: (g, out, [*xs[:j], xs[j].T, *xs[j + 1 :]]), f"{case.noun} {j}"
 
 
 def swapped(case: Case, i: int) -> str | None:
-    """The gradient of another input."""
-    others = [j for j in case.checked if j != i and case.predicted(i, case.right(j))]
-    if not others:
-        return None
-    j = others[0]
-    if case.given[j] is not None and case.explains(j, zip(case.given[j], case.right(i), strict=True)):
-        return f"The gradients of {case.noun}s {min(i, j)} and {max(i, j)} are swapped."
-    return f"This is the gradient of {case.noun} {j}, and not that of {case.noun} {i}."
+    """The gradient of another input, which got that of this one or has at least the same shape."""
+    for j in case.checked:
+        if j == i or not case.predicted(i, case.right(j)):
+            continue
+        if case.given[j] is not None and case.explains(j, zip(case.given[j], case.right(i), strict=True)):
+            return f"The gradients of {case.noun}s {min(i, j)} and {max(i, j)} are swapped."
+        if case.inputs[i].shape == case.inputs[j].shape:
+            return f"This is the gradient of {case.noun} {j}, and not that of {case.noun} {i}."
+    return None
 
 
 def shifted(case: Case, i: int) -> str | None:
@@ -359,7 +363,8 @@ def shifted(case: Case, i: int) -> str | None:
             kept = np.ones(right.shape[1:], dtype=bool)
             np.moveaxis(kept, axis, 0)[0 if by == 1 else -1] = False
             inside = np.where(kept, rolled, case.given[i])
-            if np.count_nonzero(rolled[0][kept]) > 1 and case.predicted(i, inside):
+            told = case.wrong(i) & kept & (rolled[0] != 0)  # where only a shift explains it
+            if np.count_nonzero(told) > 1 and case.predicted(i, inside):
                 return text.format(axis)
     for roll, what in _rolls(case):
         if case.repaired(i, roll):
@@ -385,7 +390,7 @@ def _rolls(case: Case) -> Iterator[tuple[Change, str]]:
 
 def mask_inverted(case: Case, i: int) -> str | None:
     """Two slopes, one on either side of a kink, and each where the other belongs."""
-    for gs in zip(*(list(_spreads(g, case.inputs[i].shape)) for g in case.upstream), strict=True):
+    for gs in zip(*(_spreads(g, case.inputs[i].shape) for g in case.upstream), strict=True):
         g = np.array(gs)
         with np.errstate(all="ignore"):
             slopes = np.where(g == 0, np.nan, case.right(i) / g)

@@ -240,6 +240,10 @@ class _Check:
 
     def causes(self, gradients: list[np.ndarray], eps: float, atol: float, rtol: float) -> list[Cause]:
         """A rule of an op, a part that is not recorded, or else what the numbers of the whole look like."""
+        with np.errstate(all="ignore"):
+            return self._causes(gradients, eps, atol, rtol)
+
+    def _causes(self, gradients: list[np.ndarray], eps: float, atol: float, rtol: float) -> list[Cause]:
         settings = {"eps": eps, "atol": max(atol, 1e-7), "rtol": max(rtol, 1e-6)}
         outputs = self.recorded(*self.inputs)
         if not all(np.isfinite(gradient).all() for gradient in gradients):

@@ -94,7 +94,7 @@ class Report:
             lines += [self._heading(i), *_table(self._worst(i))]
         if self.at_kinks:
             lines += [f"{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:"]
-            lines += _table(self.at_kinks[:5])
+            lines += _table(self.at_kinks[:5], "input")
         for line in self._cause_lines():
             lines += textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
@@ -103,7 +103,10 @@ class Report:
         if self:
             return f"{self.name}: {self.compared} derivatives agree, largest error {self.largest_error:.1e}"
         parts = [f"{len(self.wrong)} of {self.compared} derivatives disagree"] if self.wrong else []
-        parts += [f"input {i} has no gradient that could be compared" for i in self.unusable]
+        none = [str(i) for i in self.unusable if self.analytic[i] is None]
+        other = [str(i) for i in self.unusable if self.analytic[i] is not None]
+        parts += [f"there is no gradient of input {', '.join(none)}"] if none else []
+        parts += [f"the gradient of input {', '.join(other)} has the wrong shape"] if other else []
         return f"{self.name}: {'; '.join(parts)}"
 
     def _upstream_line(self) -> list[str]:
@@ -156,7 +159,7 @@ class Report:
             parts.append(self._arrays_html(i) or _entries_html(self._worst(i)))
         if self.at_kinks:
             parts.append(f"<p>{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:</p>")
-            parts.append(_entries_html(self.at_kinks[:5]))
+            parts.append(_entries_html(self.at_kinks[:5], "input"))
         parts += [f'<p style="margin:.6em 0">{html.escape(line)}</p>' for line in self._cause_lines()]
         return f'<div style="max-width:60em">{"".join(parts)}</div>'
 
@@ -192,32 +195,32 @@ def _grid_html(x: np.ndarray, wrong: set, kinks: set) -> str:
     return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
 
 
-def _entries_html(entries: Sequence[Entry]) -> str:
-    head, *rows = _cells(entries)
+def _entries_html(entries: Sequence[Entry], *first: str) -> str:
+    head, *rows = _cells(entries, *first)
     lines = ["".join(f'<th style="{_CELL}">{cell}</th>' for cell in head)]
     lines += ["".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows]
     table = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<table style="border-collapse:collapse">{table}</table>' if rows else ""
 
 
-def _cells(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    return [("input", "index", "analytic", "numeric", "error", "ratio")] + [
-        (
-            str(e.input),
-            str(list(e.index)),
-            f"{e.analytic:.6g}",
-            f"{e.numeric:.6g}",
-            f"{e.error:.1e}",
-            "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
-        )
-        for e in entries
-    ]
-
-
-def _table(entries: Sequence[Entry]) -> list[str]:
-    rows = _cells(entries) if entries else []
-    widths = [max(len(row[k]) for row in rows) for k in range(6)] if rows else []
+def _table(entries: Sequence[Entry], *first: str) -> list[str]:
+    rows = _cells(entries, *first) if entries else []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _cells(entries: Sequence[Entry], *first: str) -> list[list[str]]:
+    """A line with headings and one for each entry; the headings are those in first, if any, and what is compared."""
+    columns = {
+        "input": lambda e: str(e.input),
+        "index": lambda e: str(list(e.index)),
+        "analytic": lambda e: f"{e.analytic:.6g}",
+        "numeric": lambda e: f"{e.numeric:.6g}",
+        "error": lambda e: f"{e.error:.1e}",
+        "ratio": lambda e: "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
+    }
+    names = [name for name in columns if name != "input" or name in first]
+    return [names, *([columns[name](entry) for name in names] for entry in entries)]
 
 
 class GradcheckError(RuntimeError):

@@ -306,7 +306,7 @@ def test_the_error_shows_both_numbers_and_where_the_worst_is_first():
     lines = str(error.value).splitlines()
     assert lines[0] == "gradcheck: 3 of 12 derivatives disagree"
     assert lines[1].startswith("input 1")
-    assert lines[2].split() == ["input", "index", "analytic", "numeric", "error", "ratio"]
+    assert lines[2].split() == ["index", "analytic", "numeric", "error", "ratio"]
     worst = max(report.wrong, key=lambda entry: entry.error)
     assert f"[{worst.index[0]}, {worst.index[1]}]" in lines[3]
     assert f"{worst.analytic:.6g}" in lines[3]
@@ -324,7 +324,9 @@ def test_of_many_wrong_entries_the_worst_ten_are_shown_and_nan_comes_first():
         mg.gradcheck(broken, np.linspace(1.0, 2.0, 30))
     lines = str(error.value).splitlines()
     assert lines[0].startswith("gradcheck: 30 of 30 derivatives disagree")
-    assert sum(line.split()[0] == "0" for line in lines) == 10
+    assert sum(line.lstrip().startswith("[") for line in lines[3:13]) == 10
+    assert "the worst 10" in lines[1]
+    assert "Going backward, `broken`" in lines[13]
     assert "[17]" in lines[3]
     assert "nan" in lines[3]
 
