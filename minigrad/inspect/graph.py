@@ -45,7 +45,7 @@ def graph(y: Tensor | Sequence[Tensor], *, fold: Fold = False, names: Mapping[st
         TypeError: when y is not a tensor, or fold not a module.
         ValueError: when a module in fold has no call behind y.
     """
-    outputs = [y] if isinstance(y, Node) else list(y)
+    outputs = list(y) if isinstance(y, list | tuple) else [y]
     for output in outputs:
         if not isinstance(output, Node):
             raise TypeError(f"graph: y is a tensor or a list of tensors, got {type(output).__name__}")

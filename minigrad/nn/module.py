@@ -40,7 +40,9 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
-            out.calls = (self.__class__, ref(self), args, out.calls)
+            given = (*args, *kwargs.values())
+            if not any(arg is out for arg in given):  # what is only handed on would hold itself
+                out.calls = (self.__class__, ref(self), given, out.calls)
         return out
 
     def __setattr__(self, name: str, value: Any) -> None:
