@@ -121,6 +121,14 @@ class Case:
             self.trouble[i] = why
             return None
 
+    def shuffled(self) -> Case:
+        """The same with the numbers of each checked input in another order: chance patterns in them are gone."""
+        rng = np.random.default_rng(0)
+        inputs = [rng.permuted(x) if i in self.checked else x for i, x in enumerate(self.inputs)]
+        settings = {"eps": self.eps, "atol": self.atol, "rtol": self.rtol, "noun": self.noun}
+        with contextlib.redirect_stdout(io.StringIO()):
+            return Case(self.function, self.rule, inputs, self.checked, **settings)
+
     # ---------------------------------------------------------------- what is wrong
 
     def right(self, i: int) -> np.ndarray:

@@ -541,11 +541,26 @@ def diagnose(case: Case, i: int) -> list[Cause]:
         if trouble.name == "error" and (cure := transposed(case, i)):
             return [Cause("transposed", f"{trouble.text} {cure}", i)]
         return [Cause(trouble.name, trouble.text, i)]
+    causes = _fitting(case, i)
+    return causes if len(causes) == 1 else _told_apart(case, i, causes)
+
+
+def _fitting(case: Case, i: int) -> list[Cause]:
     for group in GROUPS:
         causes = [Cause(name, text, i) for name, hypothesis in group if (text := hypothesis(case, i))]
         if causes:
             return causes
     return [dataclasses.replace(UNKNOWN, input=i)]
+
+
+def _told_apart(case: Case, i: int, causes: list[Cause]) -> list[Cause]:
+    """Those of the causes that fit with the inputs' numbers in another order, too; all of them, if none does."""
+    try:
+        other = case.shuffled()
+        names = {cause.name for cause in _fitting(other, i)} if other.is_wrong(i) else set()
+    except Exception:  # the function cannot take them in another order
+        return causes
+    return [cause for cause in causes if cause.name in names] or causes
 
 
 def causes_of(case: Case) -> list[Cause]:

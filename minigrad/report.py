@@ -93,8 +93,7 @@ class Report:
         for i in self._wrong_inputs():
             lines += [self._heading(i), *_table(self._worst(i))]
         if self.at_kinks:
-            lines += [f"{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:"]
-            lines += _table(self.at_kinks[:5], "input")
+            lines += [self._kink_line(), *_table(self.at_kinks[:5], "input")]
         for line in self._cause_lines():
             lines += textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
@@ -110,11 +109,15 @@ class Report:
         return f"{self.name}: {'; '.join(parts)}"
 
     def _upstream_line(self) -> list[str]:
-        if self or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
+        if not self.wrong or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
             return []
         numbers = ", ".join(f"{g:.4g}" for g in self.upstream.ravel()[:6])
         more = ", ..." if self.upstream.size > 6 else ""
         return [f"upstream gradient g, drawn at random: {numbers}{more}"]
+
+    def _kink_line(self) -> str:
+        count = len(self.at_kinks)
+        return f"{count} {'lies' if count == 1 else 'lie'} next to a kink, where the slopes of the two sides differ:"
 
     def _wrong_inputs(self) -> list[int]:
         return sorted({entry.input for entry in self.wrong} | set(self.unusable))
@@ -135,13 +138,13 @@ class Report:
         return sorted((e for e in self.wrong if e.input == i), key=lambda e: -e.badness)[:_SHOWN]
 
     def _cause_lines(self) -> Iterable[str]:
-        """One cause for each input on a line of its own; several for one input as a list."""
+        """One cause for each input on a line of its own; several for one input as a list. A note is not repeated."""
+        if self:
+            return
         for i in dict.fromkeys(cause.input for cause in self.causes):
             texts = [cause.text for cause in self.causes if cause.input == i]
             of = "" if i is None or len(self.numeric) == 1 else f" for input {i}"
-            if self:
-                yield f"Note: {texts[0]}"
-            elif len(texts) == 1:
+            if len(texts) == 1:
                 yield f"Likely cause{of}: {texts[0]}"
             else:
                 yield f"Likely cause{of}, one of these (on these inputs they give the same numbers):"
@@ -158,7 +161,7 @@ class Report:
             parts.append(f'<p style="margin:.8em 0 .2em">{html.escape(self._heading(i))}</p>')
             parts.append(self._arrays_html(i) or _entries_html(self._worst(i)))
         if self.at_kinks:
-            parts.append(f"<p>{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:</p>")
+            parts.append(f"<p>{self._kink_line()}</p>")
             parts.append(_entries_html(self.at_kinks[:5], "input"))
         parts += [f'<p style="margin:.6em 0">{html.escape(line)}</p>' for line in self._cause_lines()]
         return f'<div style="max-width:60em">{"".join(parts)}</div>'
@@ -190,7 +193,7 @@ def _grid_html(x: np.ndarray, wrong: set, kinks: set) -> str:
             index = (r, c)[2 - x.ndim :]
             tone = f";background:{_BAD};font-weight:bold" if index in wrong else ""
             tone = tone or (f";background:{_KINK}" if index in kinks else "")
-            cells.append(f'<td style="{_CELL}{tone}">{float(x[index]):.4g}</td>')
+            cells.append(f'<td style="{_CELL}{tone}">{float(x[index]) + 0.0:.4g}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
 
@@ -214,8 +217,8 @@ def _cells(entries: Sequence[Entry], *first: str) -> list[list[str]]:
     columns = {
         "input": lambda e: str(e.input),
         "index": lambda e: str(list(e.index)),
-        "analytic": lambda e: f"{e.analytic:.6g}",
-        "numeric": lambda e: f"{e.numeric:.6g}",
+        "analytic": lambda e: f"{e.analytic + 0.0:.6g}",
+        "numeric": lambda e: f"{e.numeric + 0.0:.6g}",
         "error": lambda e: f"{e.error:.1e}",
         "ratio": lambda e: "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
     }

@@ -456,6 +456,20 @@ def test_one_element_tells_less_and_several_causes_are_named():
     assert mg.check_vjp(lambda x: x @ symmetric, lambda g, out, x: g @ symmetric, normal(2, 2))
 
 
+def test_the_numbers_in_another_order_tell_causes_apart_that_fit_by_chance():
+    signs = x_of(0.7, -1.3, 2.1, -0.4)  # of a neighbour of the other sign, the mask is the inverted one
+    assert names(mg.check_vjp(*RELU_INVERTED, signs)) == {"mask_inverted"}
+    both = mg.check_vjp(*RELU_INVERTED, x_of(1.0, -1.0))
+    assert names(both) == {"mask_inverted", "shifted"}
+    assert "one of these (on these inputs they give the same numbers)" in str(both)
+    assert names(mg.check_vjp(lambda x: x @ x, lambda g, out, x: g @ x + x @ g, np.eye(3) + normal(3, 3))) == {
+        "unknown"
+    }
+
+
+RELU_INVERTED = (lambda x: np.maximum(x, 0.0), lambda g, out, x: g * (x < 0))
+
+
 @pytest.mark.parametrize(
     ("ratio", "words"),
     [

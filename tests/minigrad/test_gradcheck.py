@@ -244,7 +244,10 @@ def test_kinks_are_reported_and_not_counted_as_wrong(f, x, kinks):
     assert len(report.at_kinks) == kinks
     assert report.compared == x.size - kinks
     if kinks:
-        assert f"{kinks} lie next to a kink, where the slopes of the two sides differ" in str(report)
+        assert (
+            f"{kinks} {'lies' if kinks == 1 else 'lie'} next to a kink, where the slopes of the two sides differ"
+            in str(report)
+        )
 
 
 def planted_relu(mask):
