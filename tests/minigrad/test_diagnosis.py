@@ -462,9 +462,6 @@ def test_the_numbers_in_another_order_tell_causes_apart_that_fit_by_chance():
     both = mg.check_vjp(*RELU_INVERTED, x_of(1.0, -1.0))
     assert names(both) == {"mask_inverted", "shifted"}
     assert "one of these (on these inputs they give the same numbers)" in str(both)
-    assert names(mg.check_vjp(lambda x: x @ x, lambda g, out, x: g @ x + x @ g, np.eye(3) + normal(3, 3))) == {
-        "unknown"
-    }
 
 
 RELU_INVERTED = (lambda x: np.maximum(x, 0.0), lambda g, out, x: g * (x < 0))
