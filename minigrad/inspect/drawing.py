@@ -41,7 +41,7 @@ def svg(cards: Sequence[Card], arrows: Sequence[Arrow]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" font-family="monospace" font-size="{_FONT}" '
-        'style="max-width: 100%; height: auto">',
+        'preserveAspectRatio="xMinYMin" style="max-width: 100%; height: auto">',
         f'<rect x="{-_MARGIN}" y="{-_MARGIN}" width="{width}" height="{height}" fill="#ffffff"/>',
         *(_arrow(i, [_turned(p, downwards) for p in route], downwards) for i, route in enumerate(layout.routes)),
         *(_card(i, card, sizes[i], _turned(layout.centres[i], downwards)) for i, card in enumerate(cards)),

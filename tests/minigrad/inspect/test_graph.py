@@ -181,6 +181,17 @@ def test_a_network_within_a_network_is_inside():
     assert [box.title for box in graph.boxes if box.kind == "module"] == ["both: Sequential"]
 
 
+def test_what_a_module_uses_several_times_goes_into_it_once():
+    class Cube(nn.Module):
+        def forward(self, x):
+            return x * x * x
+
+    cube, x = Cube(), mg.tensor(2.0, requires_grad=True)
+    y = cube(x)
+    z = y * y
+    assert connections(mg.graph(z, fold=True)) == [("x", "y"), ("y", "z"), ("y", "z")]
+
+
 def test_a_module_that_is_called_twice_is_two_boxes_and_says_so():
     D, x = nn.Linear(1, 1, rng=0), np.ones((4, 1), np.float32)
     y = (D(x) + D(D(x))).sum()
@@ -338,7 +349,9 @@ def test_long_arguments_are_left_to_the_edges_and_long_values_to_the_text():
     a_rather_long_name = mg.tensor([1234.5, -1234.5, 1e-10, 0.12345], requires_grad=True)
     another_long_name = mg.tensor([1.0, 1.0, 1.0, 1.0])
     y = mg.maximum(a_rather_long_name, another_long_name)
-    assert mg.graph(y).boxes[-1].lines == ["y = maximum(...)", "(4,) [1.23e+03, 1, 1, 1]"]
+    assert mg.graph(y).boxes[0].lines == ["a_rather_long_name", "(4,)"]
+    assert mg.graph(y).boxes[2].lines == ["y = maximum(...)", "(4,) [1.23e+03, 1, 1, 1]"]
+    assert "(4,) [1.23e+03, -1.23e+03, 1e-10, 0.123]" in repr(mg.graph(y))
     assert "y = maximum(a_rather_long_name, another_long_name)" in repr(mg.graph(y))
 
 
