@@ -324,7 +324,7 @@ def transposed(case: Case, i: int) -> str | None:
     if case.given[i] is not None:
         for axes in itertools.permutations(range(1, case.inputs[i].ndim + 1)):
             if case.predicted(i, case.right(i).transpose(0, *axes)):
-                return "The gradient is transposed: the numbers are right, and rows and columns are exchanged."
+                return "The gradient is transposed: the numbers are right, and axes are exchanged (rows and columns)."
     for change, what in _transpositions(case, i):
         if case.repaired(i, change):
             return f"A factor is transposed, or should be: the rule is right when {what} is transposed first."
@@ -392,14 +392,11 @@ def mask_inverted(case: Case, i: int) -> str | None:
     """Two slopes, one on either side of a kink, and each where the other belongs."""
     for gs in zip(*(_spreads(g, case.inputs[i].shape) for g in case.upstream), strict=True):
         g = np.array(gs)
-        with np.errstate(all="ignore"):
-            slopes = np.where(g == 0, np.nan, case.right(i) / g)
-        slopes = slopes[0]
-        low, high = (float(s) for s in (np.nanmin(slopes), np.nanmax(slopes))) if slopes.size else (0.0, 0.0)
-        near = [np.isclose(slopes, s, rtol=1e-5, atol=1e-7) for s in (low, high)]
-        if np.isclose(low, high, rtol=1e-3) or not np.all(near[0] | near[1] | case.at_kink(i)):
-            continue
-        if case.predicted(i, g * np.where(near[0], high, low)):
+        slopes = case.right(i)[0] / g[0]
+        low, high = slopes.min(initial=np.inf), slopes.max(initial=-np.inf)
+        is_low, is_high = (np.isclose(slopes, slope, rtol=1e-5, atol=1e-7) for slope in (low, high))
+        two = not np.isclose(low, high, rtol=1e-3) and np.all(is_low | is_high | case.at_kink(i))
+        if two and case.predicted(i, g * np.where(is_low, high, low)):
             return "The mask is inverted: the slope of one side of the kink is used on the other side."
     return None
 
@@ -465,7 +462,7 @@ def some_entries(case: Case, i: int) -> str | None:
     if not case.comparable(i):
         return None
     wrong = case.wrong(i)
-    if not np.any(case.right(i)[0][~wrong]):
+    if not np.any(np.abs(case.right(i)[0][~wrong]) > case.atol):  # zeros are right by chance
         return None
     zero = " They are zero there." if not np.any(np.array(case.given[i])[:, wrong]) else ""
     return f"Right at {wrong.size - wrong.sum()} of {wrong.size} entries, wrong at {_places(wrong)}.{zero}"
@@ -565,7 +562,8 @@ def _told_apart(case: Case, i: int, causes: list[Cause]) -> list[Cause]:
 
 def causes_of(case: Case) -> list[Cause]:
     """What explains the inputs that are wrong: what they have in common, or else one input after the other."""
-    wrong = {i: diagnose(case, i) for i in case.checked if case.is_wrong(i)}
+    with np.errstate(all="ignore"):
+        wrong = {i: diagnose(case, i) for i in case.checked if case.is_wrong(i)}
     if len(wrong) > 1:
         said = [{(c.name, c.text) for c in causes} for causes in wrong.values()]
         common = set.intersection(*said)

@@ -78,10 +78,10 @@ def check_vjp(
     f: Callable[..., Any],
     vjp: Any,
     inputs: Any,
+    *,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
-    *,
     seed: int = 0,
 ) -> Report:
     """Compares a hand-written backward with central differences, and says which mistake explains the difference.

@@ -367,7 +367,10 @@ def test_a_mistake_in_the_gradient_of_one_input_is_named_there_and_no_other(f, v
     assert {cause.input for cause in report.causes} <= {i, None}
 
 
-@pytest.mark.parametrize("name", ["linear", "add", "mse", "matmul", "maximum", "divide"])
+SWAPPED = ["linear", "add", "mse", "matmul", "maximum", "divide"]
+
+
+@pytest.mark.parametrize("name", SWAPPED)
 def test_exchanged_gradients_are_named_for_every_shape(name):
     subject = SUBJECTS[name]
     also = {"mse": {"sign"}, "maximum": {"mask_inverted"}}.get(name, set())
@@ -381,6 +384,39 @@ def test_exchanged_gradients_are_named_for_every_shape(name):
         assert names(report) == {"swapped"} | also
         assert "inputs 0 and 1 are swapped" in str(report).replace("\n  ", " ")
         assert {cause.input for cause in report.causes} == {None}
+
+
+#: Of twelve classical mistakes, those that cannot be made in a function, or cannot be told in it.
+MEANINGLESS = {
+    "linear": set(),
+    "tanh": {"not_summed", "wrong_axis", "swapped", "last_use"},  # one input, used once, and nothing is summed
+    "add": {"upstream_only", "elsewhere", "last_use"},  # the local derivative is 1
+    "mse": {"not_summed", "wrong_axis", "last_use"},
+    "cross entropy": {"not_summed", "wrong_axis", "swapped", "last_use"},  # the wrong axis of softmax: unknown
+    "matmul": {"not_summed", "wrong_axis"},
+}
+CLASSICAL = {
+    "sign",
+    "factor",
+    "upstream_ignored",
+    "upstream_only",
+    "elsewhere",
+    "not_summed",
+    "wrong_axis",
+    "transposed",
+}
+CLASSICAL |= {"swapped", "last_use", "shifted", "some_entries"}
+
+
+@pytest.mark.parametrize("name", MEANINGLESS)
+def test_the_twelve_classical_mistakes_are_in_the_tables(name):
+    planted = {cause for cause, _ in GENERAL.values()}
+    for function, *_, expected in SPECIAL:
+        if function == name:
+            planted |= {"elsewhere" if cause in ("at_output", "at_input") else cause for cause in expected}
+    if name in SWAPPED:
+        planted.add("swapped")
+    assert planted & CLASSICAL == CLASSICAL - MEANINGLESS[name]
 
 
 # ---------------------------------------------------------------- the other causes
