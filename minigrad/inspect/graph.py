@@ -39,7 +39,9 @@ def graph(y: Tensor | Sequence[Tensor], *, fold: Fold = False, names: Mapping[st
     Of several tensors, the results that the first one does not depend on stand out: ``mg.graph([y, slope])`` shows what
     ``create_graph=True`` has added. fold makes one box of each call of the given modules, or with True of every module
     that is not called by another. Tensors and modules have the names of the caller's variables, or those of names.
-    Values and gradients are those of now: a gradient is shown at a leaf once ``backward`` has left one there.
+    Values and gradients are those of now: a gradient is shown at a leaf once ``backward`` has left one there. In a
+    picture leaves that learn are yellow, other leaves and arrays blue, results white, or violet where the first tensor
+    does not depend on them, and modules green.
 
     Raises:
         TypeError: when y is not a tensor, or fold not a module.
@@ -88,11 +90,11 @@ class Box:
 
 @dataclasses.dataclass(frozen=True)
 class Edge:
-    """From a box to one that was computed from it, the number of an argument of its op; the boxes by number."""
+    """From a box to one that was computed from it, both by number."""
 
     source: int
     target: int
-    argument: int
+    argument: int  # its number among those of the op
 
 
 class Graph:
@@ -101,7 +103,6 @@ class Graph:
     def __init__(self, outputs: list[Tensor], fold: Fold, variables: Mapping[str, Any]):
         nodes = nodes_behind(outputs)
         self.outputs = outputs
-        self.variables = variables
         self.names = Names(nodes, variables)
         self.boxes: list[Box] = []
         self.edges: list[Edge] = []
@@ -152,6 +153,7 @@ class Graph:
         name = names(call.module) if call.module in names else kind
         arguments = ", ".join(names(arg) for arg in call.arguments)
         count = sum(parameter.size for parameter in call.module.parameters()) if call.module is not None else 0
+        counted = f"{count:,} parameter{'' if count == 1 else 's'}" if count else ""
         shared = ", shared" if sum(other.module is call.module for other in self._calls) > 1 else ""
         return Box(
             "module",
@@ -159,7 +161,7 @@ class Graph:
             f"{name}({arguments})",
             call.result.value,
             module=name if name == kind else f"{name}: {kind}",
-            parameters=f"{count:,} parameters{shared}" if count else "",
+            parameters=counted and counted + shared,
         )
 
     # ---------------------------------------------------------------- from arguments to edges

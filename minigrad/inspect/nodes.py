@@ -49,7 +49,9 @@ class Names:
     """
 
     def __init__(self, nodes: Iterable[Tensor], variables: Mapping[str, Any]):
-        self._nodes, self._variables = list(nodes), variables  # kept, as names are found by identity
+        self._nodes = list(nodes)
+        #: The variables that can have a part in a graph; kept, as names are found by identity.
+        self.variables = {name: value for name, value in variables.items() if _can_be_named(name, value)}
         self._names: dict[int, str] = {}
         self._taken: Counter[str] = Counter()
         self._name_by_variables()
@@ -85,11 +87,10 @@ class Names:
         self._names[id(value)] = name
 
     def _name_by_variables(self) -> None:
-        visible = {name: value for name, value in self._variables.items() if not name.startswith("_")}
-        for name, value in visible.items():
-            if isinstance(value, Node) or is_array(value):
+        for name, value in self.variables.items():
+            if not isinstance(value, Module):
                 self._name(value, name)
-        for name, value in visible.items():
+        for name, value in self.variables.items():
             if isinstance(value, Module):
                 self._name_inside(value, name)
 
@@ -109,6 +110,10 @@ class Names:
             self._name(inner, inner_name)
         for parameter_name, parameter in module.named_parameters():
             self._name(parameter, f"{name}.{parameter_name}")
+
+
+def _can_be_named(name: str, value: Any) -> bool:
+    return not name.startswith("_") and (isinstance(value, Node | Module) or is_array(value))
 
 
 def role(op: Any, i: int) -> str:

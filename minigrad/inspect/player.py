@@ -45,7 +45,7 @@ class Player:
         self.graph = graph
         self._lines = [self._before(i) for i in range(len(graph.boxes))]
         with _gradients_kept(graph.outputs):
-            steps = list(backward_steps(*graph.outputs, gradient, names=graph.variables))
+            steps = list(backward_steps(*graph.outputs, gradient, names=graph.names.variables))
         self.moments = [*self._forward(), *(moment for step in steps for moment in self._backward(step))]
 
     # ---------------------------------------------------------------- the moments

@@ -233,6 +233,12 @@ def test_a_module_that_hands_its_argument_on_does_not_hide_what_made_it():
     assert kinds(mg.graph(y, fold=True)) == {"x": "learns", "y": "result"}
 
 
+def test_one_parameter():
+    scale, x = nn.Linear(1, 1, bias=False, rng=0), np.ones((4, 1), np.float32)
+    y = scale(x)
+    assert mg.graph(y, fold=True).boxes[-1].parameters == "1 parameter"
+
+
 def test_what_is_handed_on_does_not_hold_itself():
     drop, x = nn.Dropout().eval(), mg.tensor(np.ones(6), requires_grad=True)
     assert drop(x * 2.0).calls is None

@@ -98,6 +98,11 @@ def test_parameters_of_a_module_without_a_variable_have_the_name_of_its_class():
     assert [name for name in names_of(y) if "weight" in name] == ["MLP.0.weight", "MLP.2.weight", "MLP2.0.weight"]
 
 
+def test_only_what_can_be_named_is_kept_alive():
+    x = mg.tensor(1.0, requires_grad=True)
+    assert Names([x], {"x": x, "text": "x", "number": 1.0, "_hidden": x, "made": object()}).variables == {"x": x}
+
+
 def test_variables_that_are_meant_to_be_hidden_give_no_names():
     x = mg.tensor(1.0, requires_grad=True)
     assert names_of(x * x, _=x, _1=x, value=x) == ["value", "v1"]
