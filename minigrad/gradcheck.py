@@ -1,4 +1,4 @@
-"""Gradients against numbers: does the derivative that autograd computes agree with central differences?"""
+"""Gradients against numbers: does what autograd computes, or a backward by hand, agree with central differences?"""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ def gradcheck(
     f takes the inputs as Tensors and returns a Tensor or several; several elements are added up with random weights,
     as ones would hide what sums to nothing. Checked are the inputs that require gradients, or all of floats if none
     does. The step is eps, or eps times the element where that is larger. Elements with a kink of f within a step are
-    reported and not counted as wrong, if the gradient lies between the slopes of the two sides.
+    reported and not counted as wrong, if the gradient lies between the slopes of the two sides. The report of an error
+    names the op whose rule is wrong, and the mistake in it; or the place where something goes around the graph.
 
     Raises:
-        GradcheckError: when a derivative differs by more than atol + rtol * abs(numeric), with a table of the worst.
+        GradcheckError: when a derivative differs by more than atol + rtol * abs(numeric); it has the report.
         ValueError: when f gives different results for the same inputs, or there is nothing to check.
     """
     check = _Check(f, inputs, seed)
@@ -92,7 +93,8 @@ def check_vjp(
     one for each input. A gradient has the shape of its input: broadcasting has to be undone. Where several inputs are
     given they are a tuple or a list. Elements are right or wrong as in ``gradcheck``, for random upstream gradients.
 
-    Whatever is wrong with vjp is in the report, which is false then; it may be called several times.
+    Whatever is wrong with vjp is in the report, which is false then. To find the mistake vjp is called again, with
+    other arguments; what it prints then is not shown.
 
     Raises:
         TypeError: when f or vjp cannot be called, or f does not return an array or a number.
@@ -123,14 +125,23 @@ def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
 def _rule(vjp: Any, checked: list[int], count: int) -> Callable[..., Any]:
     """The backward as a function of the input's number and of what a VJP gets."""
     if isinstance(vjp, list | tuple):
-        return lambda i, *args: _gradient_of(i, list(vjp), checked, count)(*args)
-    if not callable(vjp):
+
+        def rule(i, *args):
+            vjp_of_input = _gradient_of(i, vjp, checked, count)
+            return vjp_of_input(*args) if callable(vjp_of_input) else vjp_of_input
+
+    elif callable(vjp):
+
+        def rule(i, *args):
+            return _gradient_of(i, vjp(*args), checked, count)
+
+    else:
         raise TypeError(f"check_vjp: vjp must be a function or a list of functions, got {type(vjp).__name__}")
-    return lambda i, *args: _gradient_of(i, vjp(*args), checked, count)
+    return rule
 
 
 def _gradient_of(i: int, result: Any, checked: list[int], count: int) -> Any:
-    """What belongs to input i, of one thing or of a tuple with one for each input, or for each of floats."""
+    """What belongs to input i, of one thing or of a tuple with one for each input, or for each input of floats."""
     if result is None or result is Ellipsis:
         return result
     several = list(result) if isinstance(result, list | tuple) else [result]

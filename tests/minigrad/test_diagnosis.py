@@ -595,6 +595,9 @@ def test_a_list_of_rules_and_tensors_will_do():
     assert [(cause.name, cause.input) for cause in report.causes] == [("sign", 1)]
     assert [(c.name, c.input) for c in mg.check_vjp(np.multiply, rules[:1], (x, y)).causes] == [("missing", 1)]
     assert mg.check_vjp(np.multiply, rules * 2, (x, y)).cause == "shape"
+    for blank in (None, ...):
+        report = mg.check_vjp(np.multiply, [rules[0], blank], (x, y))
+        assert [(cause.name, cause.input) for cause in report.causes] == [("missing", 1)]
 
 
 def test_an_input_of_integers_has_no_gradient_and_need_not_be_given_one():
