@@ -69,9 +69,9 @@ def _layers(count: int, arrows: Sequence[Arrow]) -> list[int]:
         missing[target] += 1
     starts = [box for box in range(count) if not missing[box]]
     layers, ready = [0] * count, list(starts)
-    for box in ready:
+    for box in ready:  # layer by layer: the last one before a target is in the last layer before it
         for target in after[box]:
-            layers[target] = max(layers[target], layers[box] + 1)
+            layers[target] = layers[box] + 1
             missing[target] -= 1
             if not missing[target]:
                 ready.append(target)

@@ -9,6 +9,8 @@ import pytest
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn
+from minigrad.inspect.folding import folded_calls
+from minigrad.inspect.nodes import nodes_behind
 
 
 def lines(graph):
@@ -179,6 +181,7 @@ def test_a_network_within_a_network_is_inside():
     score = both(z).sum()
     graph = mg.graph(score, fold=True)
     assert [box.title for box in graph.boxes if box.kind == "module"] == ["both: Sequential"]
+    assert [call.module for call in folded_calls(nodes_behind([score]), True)] == [both]
 
 
 def test_what_a_module_uses_several_times_goes_into_it_once():

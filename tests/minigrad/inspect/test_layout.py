@@ -38,9 +38,9 @@ class TestAnyGraph:
         sizes, arrows = random_graph(seed)
         layout = arrange(sizes, arrows)
         for arrow, route in zip(arrows, layout.routes, strict=True):
-            for x, y in along_the_way(route):
-                for i, ((w, h), (cx, cy)) in enumerate(zip(sizes, layout.centres, strict=True)):
-                    assert i in arrow or abs(x - cx) > w / 2 - 1e-6 or abs(y - cy) > h / 2 - 1e-6
+            points = np.array(list(along_the_way(route)))[:, None]
+            inside = (abs(points - layout.centres) < np.array(sizes) / 2 - 1e-6).all(axis=2).any(axis=0)
+            assert not [box for box in np.flatnonzero(inside) if box not in arrow]
 
     def test_arrows_go_forward_from_side_to_side(self, seed):
         sizes, arrows = random_graph(seed)
@@ -76,17 +76,39 @@ def test_a_box_stands_behind_all_that_it_comes_from_and_a_first_one_next_to_wher
     assert late == third
 
 
+def crossings(layout):
+    """How many pairs of curves cross between two layers."""
+    curves = {pair for route in layout.routes for pair in zip(route[1::2], route[2::2], strict=False)}
+    return sum(
+        p[0] == q[0] and (p[1] - q[1]) * (p_end[1] - q_end[1]) < 0
+        for (p, p_end), (q, q_end) in itertools.combinations(curves, 2)
+    )
+
+
 def test_crossings_that_need_not_be_are_undone():
-    arrows = [(0, 4), (1, 5), (2, 6), (3, 7), (0, 7), (4, 9), (5, 8), (6, 8), (7, 9)]
-    layout = arrange([(20, 20)] * 10, arrows)
-    places = [y for _, y in layout.centres]
-    straight = [(a, b) for a, b in arrows if a < 4]
-    crossings = [
-        (p, q)
-        for p, q in itertools.combinations(straight, 2)
-        if (places[p[0]] - places[q[0]]) * (places[p[1]] - places[q[1]]) < 0
-    ]
-    assert crossings == []
+    arrows = [(0, 4), (0, 7), (1, 4), (2, 5), (2, 7), (3, 6)]
+    assert crossings(arrange([(20, 20)] * 8, arrows)) == 0
+
+
+def test_arguments_stand_in_their_order():
+    layout = arrange([(20, 20)] * 5, [(2, 4), (0, 4), (3, 4), (1, 4)])
+    assert sorted(range(4), key=lambda box: layout.centres[box][1]) == [2, 0, 3, 1]
+
+
+def test_the_best_order_is_kept():
+    """As met by the walk, 508 pairs cross in these twelve graphs, and 315 if the last sweep counts, not the best."""
+    assert sum(crossings(arrange(*random_graph(seed))) for seed in range(12)) < 260
+
+
+def test_arrows_leave_a_box_and_arrive_in_the_order_of_their_other_ends():
+    arrows = [(0, 2), (0, 1), (0, 3), (1, 4), (3, 4), (2, 4)]
+    layout = arrange([(30, 60)] * 5, arrows)
+    assert crossings(layout) == 0
+    leaving = {
+        target: route[0][1] for (source, target), route in zip(arrows, layout.routes, strict=True) if source == 0
+    }
+    by_place = sorted(leaving, key=lambda box: layout.centres[box][1])
+    assert sorted(leaving, key=leaving.get) == by_place
 
 
 def test_a_chain_is_a_straight_line():

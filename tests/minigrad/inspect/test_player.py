@@ -167,9 +167,15 @@ def test_the_first_moment_sets_all_that_changes_later(make):
     assert {(box, line) for moment in later for box, line, _ in moment[3]} <= set_first
 
 
-def test_boxes_have_room_for_all_that_comes_to_stand_in_them():
-    tensors = three_layers_with_a_shared_weight()
-    picture, moments = read(player_of(tensors, "loss")._repr_html_())
+def the_longest_gradient_is_not_the_last():
+    x = mg.tensor(1.0, requires_grad=True)
+    return {"x": x, "y": x * 0.1235 + x * 0.8765}
+
+
+@pytest.mark.parametrize("make", [the_longest_gradient_is_not_the_last, three_layers_with_a_shared_weight])
+def test_boxes_have_room_for_all_that_comes_to_stand_in_them(make):
+    tensors = make()
+    picture, moments = read(player_of(tensors, list(tensors)[-1])._repr_html_())
     widths = [float(rect.get("width")) for rect in picture.findall(f"{SVG}g[@data-box]/{SVG}rect")]
     for _, _, _, changes in moments:
         for box, _, text in changes:
