@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
-import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
+
+from minigrad.inspect.page import player
 
 COLOURS = 64  # enough for curves and text, at a third of the bytes
 CLEAR = COLOURS  # the number of one more colour, which lets through what lies below
@@ -21,6 +20,20 @@ CLEAR = COLOURS  # the number of one more colour, which lets through what lies b
 def small_png(picture: Image.Image) -> bytes:
     """A picture in a few colours, as a PNG file."""
     return _png(picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE))
+
+
+#: The last picture, and above it what differs from it at another moment.
+_PICTURES = """<div style="position: relative">
+<img src="{last}" alt="the training of a GAN, picture by picture" style="width: 100%; display: block">
+<img alt="" style="width: 100%; position: absolute; inset: 0; margin: 0">
+</div>"""
+_SCRIPT = """
+  function draw(i) {
+    const [difference, caption] = moments[i];
+    root.querySelectorAll("img")[1].src = difference;
+    return caption;
+  }
+"""
 
 
 class Recording:
@@ -68,12 +81,8 @@ class Recording:
         """
         last = self.pictures[-1]
         frames = [_address(_png(_difference(picture, last), transparency=CLEAR)) for picture in self.pictures]
-        template = resources.files(__package__).joinpath("player.html").read_text(encoding="utf-8")
-        name = hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
-        pairs = zip(frames, self.captions, strict=True)
-        listed = ",\n".join(json.dumps(pair).replace("<", "\\u003c") for pair in pairs)  # "</script>" would end it all
-        filled = template.replace("__NAME__", name).replace("__LAST__", _address(_png(last)))
-        return filled.replace("__FRAMES__", listed)
+        moments = list(zip(frames, self.captions, strict=True))
+        return player(_PICTURES.format(last=_address(_png(last))), moments, _SCRIPT, milliseconds=100)
 
     def write_html(self, path: Path | str, title: str, notes: Sequence[str] = ()) -> None:
         """A page with the title, the player, and notes below it, in one file."""

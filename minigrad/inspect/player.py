@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import html
-import json
 import re
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -18,12 +16,17 @@ from ..tensor import Tensor
 from .drawing import columns
 from .nodes import nodes_behind
 from .notation import gradient_line
+from .page import player
 from .steps import Step, backward_steps
 
 if TYPE_CHECKING:
     from .graph import Graph
 
 _VALUE = 1  # the line of a box that shows the value; the last one shows the gradient
+_CAPTION = (
+    "position: sticky; bottom: 2.6em; min-height: 4.2em; margin: 0; padding: 6px 12px; font: 14px/1.4 monospace; "
+    "color: #222; background: #fff; white-space: pre-wrap"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,17 +92,11 @@ class Player:
         for box, line, text in (change for moment in self.moments for change in moment.changes):
             lines[box][line] = text
             room[box] = max(room[box], columns(text))
-        moments = ",\n".join(_script(dataclasses.astuple(moment)) for moment in self.moments)
-        parts = {
-            "__PICTURE__": self.graph.draw(lines, room),
-            "__CAPTION__": html.escape(self.moments[-1].caption),
-            "__MOMENTS__": moments,
-        }
-        page = resources.files(__package__).joinpath("player.html").read_text(encoding="utf-8")
-        page = page.replace("__NAME__", hashlib.sha256(moments.encode()).hexdigest()[:12])
-        for place, text in parts.items():
-            page = page.replace(place, text, 1)
-        return page
+        drawn = f'<div style="overflow-x: auto">\n{self.graph.draw(lines, room)}</div>'
+        caption = f'<pre style="{_CAPTION}">{html.escape(self.moments[-1].caption)}</pre>'
+        script = resources.files(__package__).joinpath("player.js").read_text(encoding="utf-8")
+        moments = [dataclasses.astuple(moment) for moment in self.moments]
+        return player(f"{drawn}\n{caption}", moments, script, milliseconds=900)
 
     def save(self, path: Path | str) -> None:
         """Writes a page (.html) that needs no other file and no network.
@@ -124,7 +121,3 @@ def _gradients_kept(outputs: Sequence[Tensor]) -> Iterator[None]:
     finally:
         for node, grad in before:
             node.grad = grad
-
-
-def _script(value: object) -> str:
-    return json.dumps(value).replace("<", "\\u003c")  # "</script>" would end it all
