@@ -140,7 +140,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
     if gradient.shape != y.shape:
         raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
     if gradient.dtype.kind not in "fiub":
-        raise TypeError(f"{what}: the gradient is of numbers, got {gradient.dtype}")
+        raise TypeError(f"{what}: the gradient is of numbers, got {shown(gradient)}")
     return gradient if gradient.dtype == y.dtype else astype(gradient, dtype=y.dtype)
 
 
@@ -209,7 +209,7 @@ def _tensors(what: str, given: Any) -> list[Tensor]:
     tensors = list(given) if several else [given]
     for x in tensors:
         if not isinstance(x, Node):
-            cure = "what the function returns, f(x)" if what == "outputs" else "a module's are module.parameters()"
+            cure = "give it what that returns" if what == "outputs" else "a module's are module.parameters()"
             raise TypeError(f"grad: {what} are tensors, got {shown(x)}{'; ' + cure if callable(x) else ''}")
     return tensors
 

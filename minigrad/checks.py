@@ -5,11 +5,17 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from .backend import is_array
+
 
 def shown(value: Any) -> str:
-    """A number or a text as it is written; of anything else, the type, with its package where it is a foreign one."""
-    if value is None or isinstance(value, str | bool | int | float):
+    """A number or a text as it is written; of anything else the type, with the package where it is a foreign one."""
+    if value is None or isinstance(value, str):
         return repr(value)
+    if isinstance(value, int | float):
+        return str(value)
+    if is_array(value) and value.dtype.kind not in "fiub":
+        return f"an array of {value.dtype}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     package = type(value).__module__.partition(".")[0]

@@ -165,8 +165,8 @@ class Adam(Optimizer):
             raise TypeError(f"Adam: betas are two numbers, such as (0.9, 0.999), got {shown(betas)}")
         if len(betas) != 2:
             raise ValueError(f"Adam: betas are two numbers, got {tuple(betas)}")
+        check_numbers("Adam", beta1=betas[0], beta2=betas[1])
         for beta in betas:
-            check_numbers("Adam", betas=beta)
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"Adam: betas must be within [0, 1), got {tuple(betas)}")
         self._at_least_0(eps=eps)

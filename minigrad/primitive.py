@@ -263,7 +263,7 @@ def ndim_of(op: str, x: Any) -> int:
     try:
         return x.ndim
     except AttributeError:
-        raise _not_data(op, x) from None
+        raise _not_data(op, x, "a tensor or an array") from None
 
 
 def raw_of(x: Any) -> Any:
@@ -283,10 +283,9 @@ def _is_data(a: Any) -> bool:
     return isinstance(a, int | float) or ((is_array(a) or isinstance(a, _scalar)) and a.dtype.kind in "fiub")
 
 
-def _not_data(op: str, a: Any) -> TypeError:
-    given = f"{shown(a)} of {a.dtype}" if is_array(a) else shown(a)
+def _not_data(op: str, a: Any, takes: str = "tensors, arrays and numbers") -> TypeError:
     cure = "; minigrad.tensor makes one of it" if isinstance(a, list | tuple) else ""
-    return TypeError(f"{op}: takes tensors, arrays and numbers, got {given}{cure}")
+    return TypeError(f"{op}: takes {takes}, got {shown(a)}{cure}")
 
 
 def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
@@ -295,10 +294,11 @@ def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     message = str(error)
     if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
         return kind(message)
-    if kind in (AttributeError, TypeError):
-        for a in raw:
-            if not _is_data(a):
-                return _not_data(op.__name__, a)
+    for a in raw:
+        if kind is TypeError and not _is_data(a):
+            return _not_data(op.__name__, a)
+        if kind is AttributeError and a is error.obj and not is_array(a):
+            return _not_data(op.__name__, a, "tensors and arrays")
     shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
     if kind is ValueError and "broadcast" in message and len(shapes) > 1:
         return ValueError(

@@ -44,14 +44,14 @@ class Tensor(Node):
         if not backend.is_array(data):
             data = _as_array(data, None)
         if data.dtype.kind not in "fiub":
-            raise TypeError(f"tensor: elements are floats, integers or booleans, got {data.dtype}")
+            raise TypeError(f"tensor: elements are floats, integers or booleans, got {shown(data)}")
         self.value = data
         self._grad = None
         self.op = None
         self.args = ()
         self.tracked = False
         if requires_grad:
-            self.requires_grad = True
+            self.requires_grad = requires_grad
 
     # ---------------------------------------------------------------- what it is
 
@@ -461,7 +461,8 @@ def _as_array(data: Any, dtype: Any) -> Array:
             "tensor: lists within a list must all be of one length" if ragged else f"tensor: {error}"
         ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"tensor: elements are floats, integers or booleans, got {shown(data)} of {array.dtype}")
+        given = shown(array if isinstance(data, list | tuple) else data)
+        raise TypeError(f"tensor: elements are floats, integers or booleans, got {given}")
     if dtype is None and array.dtype == xp.float64 and not hasattr(data, "dtype"):
         array = array.astype(DEFAULT_FLOAT)
     return array

@@ -52,6 +52,7 @@ class Recording:
 
     def write_gif(self, path: Path | str, *, seconds_per_picture: float = 0.1) -> None:
         """An animation that repeats for ever, and rests on the last picture."""
+        self._check_not_empty()
         durations = [round(1000 * seconds_per_picture)] * len(self.pictures)
         durations[-1] = 2500
         first, rest = self.pictures[0], self.pictures[1:]
@@ -59,7 +60,12 @@ class Recording:
 
     def write_png(self, path: Path | str) -> None:
         """The last picture."""
+        self._check_not_empty()
         self.pictures[-1].save(path, optimize=True)
+
+    def _check_not_empty(self) -> None:
+        if not self.pictures:
+            raise ValueError("the recording has no pictures: add one first")
 
     def strip(self, moments: Sequence[int]) -> Image.Image:
         """Some of the pictures, two in a row."""
@@ -79,6 +85,7 @@ class Recording:
 
         It holds the last picture, which also stands where no script runs, and of each picture what differs from it.
         """
+        self._check_not_empty()
         last = self.pictures[-1]
         frames = [_address(_png(_difference(picture, last), transparency=CLEAR)) for picture in self.pictures]
         moments = list(zip(frames, self.captions, strict=True))

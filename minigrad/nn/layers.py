@@ -72,9 +72,10 @@ class Sequential(Module):
         return len(self._layers)
 
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"{type(self).__name__}: there is no layer {i}, only {len(self)} layers, from 0 up")
-        return self._layers[i]
+        try:
+            return self._layers[i]
+        except IndexError:
+            raise IndexError(f"{type(self).__name__}: there is no layer {i}, the last is {len(self) - 1}") from None
 
 
 class Perceptron(Linear):

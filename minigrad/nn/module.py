@@ -49,8 +49,8 @@ class Module:
         """Refuses what would drop a parameter, or what is inside, in silence."""
         if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(
-                f"{type(self).__name__}.{name} is a parameter and cannot become a {type(value).__name__}: give it an "
-                f"nn.Parameter, or new values, {name}.data = array"
+                f"{type(self).__name__}.{name} is a parameter, got {shown(value)}: "
+                f"assign an nn.Parameter, or new values, module.{name}.data = array"
             )
         if isinstance(value, Parameter | Module) and "training" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} must call super().__init__() first")

@@ -420,8 +420,8 @@ def linear_player(name, steps=1):
 
 
 MISTAKES = {
-    "k, .*, must be at least 1, got 0": lambda: make_game(k=0),
-    "k.* must be at least 1, got -3": lambda: make_game(k=-3),
+    "two_player: k must be at least 1, got 0": lambda: make_game(k=0),
+    "two_player: k must be at least 1, got -3": lambda: make_game(k=-3),
     "'wishful' is not one of non-saturating, saturating": lambda: make_game("wishful"),
     "painter: steps must be at least 1, got 0": lambda: linear_player("painter", steps=0),
     "different names, got a, b, a": lambda: gan.Game([linear_player(n) for n in "aba"], gan.data.Normal(), 1),
