@@ -236,6 +236,22 @@ def test_a_module_that_hands_its_argument_on_does_not_hide_what_made_it():
     assert kinds(mg.graph(y, fold=True)) == {"x": "learns", "y": "result"}
 
 
+def test_a_gradient_penalty_of_a_folded_network():
+    """The gradient uses results and weights from within the network, which is seen by another call of it besides."""
+    D, real = nn.MLP([2, 3, 1], nn.Tanh(), rng=0), np.ones((4, 2), np.float32)
+    between = mg.tensor(np.ones((4, 2), np.float32), requires_grad=True)
+    (slope,) = mg.grad(D(between).sum(), between, create_graph=True)
+    loss = (slope**2).sum() - D(real).mean()
+    graph = mg.graph(loss, fold=True)
+    titles = [box.title for box in graph.boxes if box.kind == "module"]
+    assert titles == ["D.0: Linear", "D.1: Tanh", "D: MLP"]  # the last layer's result is not behind the slope
+    assert {"D.0.weight", "D.2.weight"} <= kinds(graph).keys()
+    assert "D.2.bias" not in kinds(graph)
+    assert ("D.0.weight", "slope") in connections(graph)
+    ElementTree.fromstring(graph.svg())
+    assert graph.animate().moments[-1].edge is not None
+
+
 def test_one_parameter():
     scale, x = nn.Linear(1, 1, bias=False, rng=0), np.ones((4, 1), np.float32)
     y = scale(x)
