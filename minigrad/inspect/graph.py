@@ -235,11 +235,7 @@ class Graph:
 
     def draw(self, lines: Sequence[Sequence[str]], columns: Sequence[int] | None = None) -> str:
         """The picture with other lines in the boxes, and room for columns of characters in each; see ``svg``."""
-        if len(self.boxes) > _MOST_DRAWN:
-            raise ValueError(
-                f"graph: {len(self.boxes)} boxes are too many to draw, {_MOST_DRAWN} at most: "
-                "fold modules with fold=True, or print the graph"
-            )
+        self._refuse_if_large()
         room = [0] * len(self.boxes) if columns is None else columns
         colours = (KINDS[box.kind] for box in self.boxes)
         cards = [drawing.Card(*card) for card in zip(lines, colours, room, strict=True)]
@@ -254,7 +250,15 @@ class Graph:
             ValueError: when the graph is not that of one tensor, or has too many boxes to be looked at.
             ValueError, RuntimeError: when ``y.backward(gradient)`` would.
         """
+        self._refuse_if_large()
         return Player(self, gradient)
+
+    def _refuse_if_large(self) -> None:
+        if len(self.boxes) > _MOST_DRAWN:
+            raise ValueError(
+                f"graph: {len(self.boxes)} boxes are too many to draw, {_MOST_DRAWN} at most: "
+                "fold modules with fold=True, or print the graph"
+            )
 
     def _repr_svg_(self) -> str | None:
         return self.svg() if len(self.boxes) <= _MOST_DRAWN else None  # a notebook then shows the lines

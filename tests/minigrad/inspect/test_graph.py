@@ -392,8 +392,9 @@ def test_a_graph_of_thousands_is_text_and_not_drawn():
     assert len(lines(graph)) == 5001
     assert graph.dot().count("->") == graph.mermaid().count("-->") == 5000
     assert graph._repr_svg_() is None
-    with pytest.raises(ValueError, match=r"^graph: 5001 boxes are too many to draw, 300 at most: fold modules"):
-        graph.svg()
+    for draw in (graph.svg, graph.animate):
+        with pytest.raises(ValueError, match=r"^graph: 5001 boxes are too many to draw, 300 at most: fold modules"):
+            draw()
 
 
 def test_hundreds_are_drawn():
