@@ -521,6 +521,19 @@ def test_a_factor_is_said_in_words(ratio, words):
     assert words in report.causes[0].text
 
 
+def test_a_hypothesis_must_explain_the_error_and_not_only_be_near():
+    """Moved by one place these gradients are within the tolerance of what was given, all but one of which are right."""
+    x = x_of(1.0, 1.0004, 1.0008, 1.0012)
+    report = mg.check_vjp(lambda x: (x**2).sum() / 2.0, lambda g, out, x: g * np.append(x[-1], x[1:]), x)
+    assert names(report) == {"some_entries"}
+
+
+def test_a_constant_among_right_entries_is_a_wrong_entry():
+    report = mg.check_vjp(np.tanh, lambda g, out, x: np.append((g * (1.0 - out * out))[:-1], 5.0), normal(6))
+    assert names(report) == {"some_entries"}
+    assert "wrong at [5]" in report.causes[0].text
+
+
 def test_wrong_entries_are_said_in_few_words():
     for wrong, words in [
         ((1,), "wrong at row 1."),
