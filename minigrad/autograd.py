@@ -161,7 +161,7 @@ def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
     given_out = {id(grads[y])}
     yield from _walk(grads, None, (), record=False)
     for leaf, g in grads.items():
-        leaf.grad = _own(g, given_out) if leaf.grad is None else xp.asarray(leaf.grad + g)
+        leaf._grad = _own(g, given_out) if leaf._grad is None else xp.asarray(leaf._grad + g)
 
 
 def _own(g: Any, given_out: set[int]) -> Array:
