@@ -521,6 +521,13 @@ def test_a_factor_is_said_in_words(ratio, words):
     assert words in report.causes[0].text
 
 
+def test_a_forgotten_use_among_three_is_named():
+    f = lambda x: x + mg.exp(x) + mg.sin(x)  # noqa: E731
+    for slope in (lambda x: 1.0 + np.cos(x), lambda x: 1.0 + np.exp(x), np.exp, np.cos):
+        report = mg.check_vjp(f, lambda g, out, x, slope=slope: g * slope(x), normal(5))
+        assert names(report) == {"last_use"}
+
+
 def test_a_hypothesis_must_explain_the_error_and_not_only_be_near():
     """Moved by one place these gradients are within the tolerance of what was given, all but one of which are right."""
     x = x_of(1.0, 1.0004, 1.0008, 1.0012)
