@@ -8,12 +8,14 @@ y.backward()
 x.grad  # array([2., 4., 6.], dtype=float32)
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from numpy import float32, float64, int64
 
-from . import backend, nn, optim
-from .autograd import enable_grad, grad, hessian, hvp, jacobian, no_grad
-from .gradcheck import GradcheckError, check_vjp, gradcheck, gradgradcheck
-from .inspect import backward_steps, detect_anomaly, graph, profile
+from . import backend, messages, nn, optim
+from .autograd import enable_grad, grad, no_grad
+from .derivatives import hessian, hvp, jacobian
 from .nn.init import manual_seed
 from .ops.elementwise import (
     abs,
@@ -60,16 +62,28 @@ from .ops.shaping import (
 from .primitive import primitive
 from .tensor import Tensor, tensor
 
+if TYPE_CHECKING:
+    from .checking import GradcheckError, check_vjp, gradcheck, gradgradcheck
+    from .inspect import backward_steps, detect_anomaly, graph, profile
+
 __version__ = "0.1.0"
+
+#: Imported when they are first asked for: the engine alone takes little longer to import than NumPy.
+_TOOLS = {
+    "checking": ("GradcheckError", "check_vjp", "gradcheck", "gradgradcheck"),
+    "inspect": ("backward_steps", "detect_anomaly", "graph", "profile"),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Called for names that are not here: says what is there instead."""
-    import sys
+    """Called for names that are not here yet: imports a tool, or says what is there instead."""
+    for module, names in _TOOLS.items():
+        if name in (module, *names):
+            tools = importlib.import_module(f".{module}", __name__)
+            globals().update({tool: getattr(tools, tool) for tool in names})
+            return globals()[name]
+    raise messages.no_such_function(name)
 
-    import numpy
 
-    instead = {"cat": ": use concatenate", "dot": ": use matmul", "mm": ": use matmul"}.get(name, "")
-    if not instead and not name.startswith("_") and hasattr(numpy, name):
-        instead = f", NumPy has: numpy.{name}; minigrad.tensor makes tensors of arrays"
-    raise AttributeError(f"minigrad has no '{name}'{instead}", name=name, obj=sys.modules[__name__])
+def __dir__() -> list[str]:
+    return [*globals(), *(name for names in _TOOLS.values() for name in names)]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .backend import Array, xp
-from .checks import check_integers, check_numbers, shown
+from .messages import check_integers, check_numbers, shown
 from .primitive import raw_of
 from .tensor import Tensor
 

@@ -21,11 +21,11 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from .backend import DEFAULT_FLOAT, Array, is_array, xp
-from .checks import shown
+from .messages import MISTAKES, explain, is_data, not_data, shown
 
 
 class Node:
@@ -67,7 +67,6 @@ _serials = itertools.count()
 observers: list[Any] = []
 _new, _ndarray, _scalar = object.__new__, xp.ndarray, xp.generic
 _NUMBERS = frozenset({bool, int, float, type(None)})  # constants that never widen a result
-MISTAKES = (AttributeError, IndexError, TypeError, ValueError)  # errors that are raised again with the op's name
 
 
 def primitive(forward: Callable[..., Any]) -> Any:
@@ -96,7 +95,7 @@ def primitive(forward: Callable[..., Any]) -> Any:
             try:
                 return forward(*args, **options)
             except MISTAKES as error:
-                raise _explain(op, args, error).with_traceback(error.__traceback__) from None
+                raise explain(op, args, error).with_traceback(error.__traceback__) from None
 
         raw, tracked, odd_constant, integers_only = [], False, False, False
         for a in args:
@@ -119,7 +118,7 @@ def primitive(forward: Callable[..., Any]) -> Any:
         try:
             value = run(*raw, **options)
         except MISTAKES as error:
-            raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
+            raise explain(op, raw, error).with_traceback(error.__traceback__) from None
         if not isinstance(value, _ndarray):
             value = _one_array(op, value)
 
@@ -209,8 +208,8 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
             args[i] = raw[i] = a.item()
         if isinstance(raw[i], complex):
             raise TypeError(f"{op.__name__}: complex numbers have no gradients here, got {a}")
-        if not (isinstance(raw[i], list | tuple | None) or _is_data(raw[i])):
-            raise _not_data(op.__name__, a)
+        if not (isinstance(raw[i], list | tuple | None) or is_data(raw[i])):
+            raise not_data(op.__name__, a)
     floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
     for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
@@ -223,8 +222,8 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
 def _array_beside(op: str, floats: list, data: Any) -> Array:
     """A list or a number as an array; of floats, as those beside it are."""
     array = xp.asarray(data)
-    if not _is_data(array):
-        raise _not_data(op, data)
+    if not is_data(array):
+        raise not_data(op, data)
     return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
 
 
@@ -252,18 +251,10 @@ def as_arrays(op: str, *args: Any) -> list:
         TypeError: when one of them is not numeric, or an array of a foreign package.
     """
     for a in args:
-        if hasattr(a, "ndim") and not (isinstance(a, Node) or _is_data(a)):
-            raise _not_data(op, a)
+        if hasattr(a, "ndim") and not (isinstance(a, Node) or is_data(a)):
+            raise not_data(op, a)
     floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
     return [a if hasattr(a, "ndim") else _array_beside(op, floats, a) for a in args]
-
-
-def ndim_of(op: str, x: Any) -> int:
-    """The number of axes of a tensor or an array; raises TypeError for anything else."""
-    try:
-        return x.ndim
-    except AttributeError:
-        raise _not_data(op, x, "a tensor or an array") from None
 
 
 def raw_of(x: Any) -> Any:
@@ -273,51 +264,3 @@ def raw_of(x: Any) -> Any:
 
 def _is_differentiable(op: Any, i: int) -> bool:
     return op.vjps is not None and op.vjps[i] is not None
-
-
-# ---------------------------------------------------------------- what went wrong: called when something has
-
-
-def _is_data(a: Any) -> bool:
-    """Whether ops can compute with it: a number, or an array of numbers."""
-    return isinstance(a, int | float) or ((is_array(a) or isinstance(a, _scalar)) and a.dtype.kind in "fiub")
-
-
-def _not_data(op: str, a: Any, takes: str = "tensors, arrays and numbers") -> TypeError:
-    cure = "; minigrad.tensor makes one of it" if isinstance(a, list | tuple) else ""
-    return TypeError(f"{op}: takes {takes}, got {shown(a)}{cure}")
-
-
-def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
-    """The error again, with the op's name and what it was given."""
-    kind = next(k for k in MISTAKES if isinstance(error, k))
-    message = str(error)
-    if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
-        return kind(message)
-    for a in raw:
-        if kind is TypeError and not _is_data(a):
-            return _not_data(op.__name__, a)
-        if kind is AttributeError and a is error.obj and not is_array(a):
-            return _not_data(op.__name__, a, "tensors and arrays")
-    shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
-    if kind is ValueError and "broadcast" in message and len(shapes) > 1:
-        return ValueError(
-            f"{op.__name__}: shapes {' and '.join(shapes)} do not broadcast: "
-            "counted from the last axis, sizes must be equal or 1"
-        )
-    given = f" (given {', '.join(shapes)})" if shapes else ""
-    return kind(f"{op.__name__}: {message.rstrip('. ')}{given}")
-
-
-def explain_rule(op: Any, i: int, error: Exception) -> Exception:
-    """The error that the VJP of argument i raised, or that came of what it returned, with the op's name."""
-    rule = f"{op.__name__}: the VJP of argument {i}"
-    message = str(error)
-    if message.startswith(rule):
-        return error
-    if error.__traceback__.tb_next is None:  # not within the rule, but where it was called
-        if isinstance(error, AttributeError):
-            return TypeError(f"{rule} must return an array, it returned {shown(error.obj)}")
-        message += "; it is called with g, out and the op's arguments"
-    kind = next(k for k in MISTAKES if isinstance(error, k))
-    return kind(f"{rule}: {message}")

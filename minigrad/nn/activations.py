@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd import enable_grad, grad
 from ..backend import Array, xp
-from ..checks import check_integers, check_numbers, shown
+from ..messages import check_integers, check_numbers, shown
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
-from ..checks import check_numbers
+from ..messages import check_numbers
 from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh
 from ..ops.linalg import linear
 from ..ops.reduction import log_softmax, softmax

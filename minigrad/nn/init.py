@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..checks import check_numbers, shown
+from ..messages import check_numbers, shown
 from ..tensor import Tensor
 
 Rng: TypeAlias = "np.random.Generator | int | None"

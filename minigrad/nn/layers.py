@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import DEFAULT_FLOAT, Array, xp
-from ..checks import check_integers, check_numbers, shown
+from ..messages import check_integers, check_numbers, shown
 from ..tensor import Tensor
 from . import functional as F
 from . import init

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 
 from ..backend import Array, is_array, xp
-from ..checks import shown
+from ..messages import shown
 from ..primitive import raw_of
 from ..tensor import Tensor, dtype_of
 

@@ -6,7 +6,7 @@ import math
 import string
 
 from ..backend import Array, xp
-from ..checks import shown
+from ..messages import shown
 from ..primitive import as_arrays, primitive
 from .shaping import reshape, squeeze
 

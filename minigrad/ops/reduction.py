@@ -10,7 +10,8 @@ import math
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import ndim_of, primitive
+from ..messages import ndim_of
+from ..primitive import primitive
 from .elementwise import astype, exp, sqrt
 from .shaping import Axes, _broadcast_to, axes_of, axis_of
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, empty, is_array, scatter_add, xp
-from ..checks import shown
-from ..primitive import Node, as_arrays, ndim_of, primitive
+from ..messages import ndim_of, shown
+from ..primitive import Node, as_arrays, primitive
 
 Axes = int | Sequence[int] | None
 
@@ -118,10 +118,8 @@ _broadcast_to.defvjps(lambda g, out, x, *, shape: g)
 
 def broadcast_to(x: Array, *shape: int | Sequence[int]) -> Array:
     """x repeated along new axes in front, and along axes of size 1."""
-    shape = _shape_argument(shape)
-    if len(shape) < ndim_of(
-        "broadcast_to", x
-    ):  # assignment, by which the op broadcasts, would drop leading axes of size 1
+    shape, ndim = _shape_argument(shape), ndim_of("broadcast_to", x)
+    if len(shape) < ndim:  # assignment, by which the op broadcasts, would drop leading axes of size 1
         raise ValueError(f"broadcast_to: {shape} has fewer axes than the tensor, whose shape is {x.shape}")
     return _broadcast_to(x, shape=shape)
 

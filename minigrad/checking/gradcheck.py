@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import enable_grad, grad
-from .backend import is_array, to_numpy, xp
+from ..autograd import enable_grad, grad
+from ..backend import is_array, to_numpy, xp
+from ..primitive import raw_of
+from ..tensor import Tensor
 from .blame import detached, first_not_finite, wrong_rules
 from .case import Case, UnusableError, is_kink
 from .diagnosis import AT_KINK, UNKNOWN, causes_of, report_on
-from .primitive import raw_of
 from .report import Cause, Entry, GradcheckError, Report
-from .tensor import Tensor
 
 
 def gradcheck(

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import _fit, backward_walk
-from .backend import is_array, xp
+from ..autograd import _fit, backward_walk
+from ..backend import is_array, xp
+from ..inspect.nodes import nodes_behind
+from ..primitive import Node, raw_of
+from ..tensor import Tensor
 from .case import Case
 from .diagnosis import causes_of
-from .primitive import Node, raw_of
 from .report import Cause
-from .tensor import Tensor
 
 #: An argument of more elements is not judged: it would take too long.
 _LARGEST = 10_000
@@ -26,13 +27,7 @@ _LARGEST = 10_000
 
 def recorded(outputs: Sequence[Tensor]) -> list[Tensor]:
     """All results of ops behind the outputs, the oldest first."""
-    found, stack = set(), [y for y in outputs if y.op is not None]
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack += [parent for parent in node.args if isinstance(parent, Node) and parent.op is not None]
-    return sorted(found, key=lambda node: node.serial)
+    return [node for node in nodes_behind(outputs) if node.op is not None]
 
 
 # ---------------------------------------------------------------- NaN and infinity

@@ -50,7 +50,7 @@ class Cause:
     input: int | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Report:
     """What a check found; it is true where nothing is wrong.
 
@@ -97,6 +97,8 @@ class Report:
         for line in self._cause_lines():
             lines += textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
+
+    __repr__ = __str__  # for a notebook that shows no HTML
 
     def _verdict(self) -> str:
         if self:

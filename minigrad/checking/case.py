@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import raw_of
+from ..primitive import raw_of
 
 #: Turns g, out and the list of inputs into others, for a rule to be called with.
 Change = Callable[[Any, Any, list], tuple[Any, Any, list]]
@@ -229,8 +229,10 @@ def _copies(values: Iterable[Any]) -> list[Any]:
 
 
 def _as_gradient(result: Any) -> np.ndarray:
-    if result is None or result is Ellipsis:
-        raise UnusableError("missing", f"The rule returned {'None' if result is None else '...'}, and no gradient.")
+    if result is Ellipsis:
+        raise UnusableError("missing", "The rule returns ... so far: write the gradient in its place.")
+    if result is None:
+        raise UnusableError("missing", "The rule returned None, and no gradient: does it end in a return?")
     try:
         gradient = np.asarray(result)
     except ValueError:
