@@ -16,7 +16,7 @@ from typing import Any
 
 from minigrad import Tensor, nn, optim
 from minigrad.backend import Array
-from minigrad.checks import check_integers, shown
+from minigrad.messages import check_integers, shown
 
 from .data import Distribution, Normal
 from .objectives import Objective, named

@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.checks import check_integers, shown
+from minigrad.messages import check_integers, shown
 
 from .data import Distribution
 

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from minigrad import nn
 from minigrad.backend import Array
-from minigrad.checks import check_integers, shown
+from minigrad.messages import check_integers, shown
 
 from .game import Batch, Game, check_samples
 

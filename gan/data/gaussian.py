@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from minigrad.checks import check_integers, check_numbers, shown
+from minigrad.messages import check_integers, check_numbers, shown
 
 
 class Distribution(abc.ABC):

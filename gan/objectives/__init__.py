@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.checks import shown
+from minigrad.messages import shown
 
 from . import minimax
 from .objective import Objective

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 import minigrad as mg
-from minigrad.checks import shown
+from minigrad.messages import shown
 
 from ..data import Distribution
 from ..game import TwoPlayerGame
