@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..messages import shown
 from ..nn.module import Module
 from ..primitive import Node
 from ..tensor import Tensor
@@ -52,10 +53,10 @@ def _modules(fold: Fold) -> list[Module] | None:
     """The modules to fold; None for all."""
     if isinstance(fold, bool):
         return None if fold else []
-    modules = [fold] if isinstance(fold, Module) else list(fold)
+    modules = list(fold) if isinstance(fold, list | tuple) else [fold]
     for module in modules:
         if not isinstance(module, Module):
-            raise TypeError(f"graph: fold is True, a module or a list of modules, got {type(module).__name__}")
+            raise TypeError(f"graph: fold is True, a module or a list of modules, got {shown(module)}")
     return modules
 
 

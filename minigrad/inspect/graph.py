@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backend import Array, is_array
+from ..messages import shown
 from ..primitive import Node, raw_of
 from ..tensor import Tensor
 from . import drawing
@@ -45,12 +46,14 @@ def graph(y: Tensor | Sequence[Tensor], *, fold: Fold = False, names: Mapping[st
 
     Raises:
         TypeError: when y is not a tensor, or fold not a module.
-        ValueError: when a module in fold has no call behind y.
+        ValueError: when y is an empty list, or a module in fold has no call behind y.
     """
     outputs = list(y) if isinstance(y, list | tuple) else [y]
+    if not outputs:
+        raise ValueError("graph: y is an empty list, give it one tensor at least")
     for output in outputs:
         if not isinstance(output, Node):
-            raise TypeError(f"graph: y is a tensor or a list of tensors, got {type(output).__name__}")
+            raise TypeError(f"graph: y is a tensor or a list of tensors, got {shown(output)}")
     return Graph(outputs, fold, callers_variables(1) if names is None else names)
 
 

@@ -41,7 +41,17 @@ def gradient_line(gradient: Array | None) -> str:
     gradient = to_numpy(gradient)
     if is_small(gradient):
         return f"grad {digits(gradient)}"
-    return f"grad from {gradient.min():.3g} to {gradient.max():.3g}"
+    return f"grad {spread(gradient)}"
+
+
+def spread(array: Array) -> str:
+    """From where to where the elements of an array go."""
+    return f"from {array.min():.3g} to {array.max():.3g}"
+
+
+def written_array(array: Array) -> str:
+    """The elements of an array where they are few, else its shape."""
+    return digits(array) if is_small(array) else f"array{array.shape}".replace(",)", ")")
 
 
 # ---------------------------------------------------------------- ops
@@ -78,7 +88,7 @@ def _tells(option: str, value: Any, node: Tensor) -> bool:
 
 def _written(option: Any) -> str:
     if is_array(option):
-        return digits(option) if is_small(option) else f"array{option.shape}"
+        return written_array(option)
     return getattr(option, "__name__", str(option))
 
 

@@ -134,6 +134,11 @@ def test_what_is_no_tensor_is_refused(y):
         mg.graph(y)
 
 
+def test_no_tensor_at_all_is_refused():
+    with pytest.raises(ValueError, match=r"^graph: y is an empty list, give it one tensor at least$"):
+        mg.graph([])
+
+
 # ---------------------------------------------------------------- folding
 
 
@@ -282,8 +287,9 @@ def test_a_module_that_is_gone_has_the_name_of_its_class():
 
 def test_what_cannot_be_folded_is_refused():
     names = mlp_loss()
-    with pytest.raises(TypeError, match=r"^graph: fold is True, a module or a list of modules, got str$"):
-        mg.graph(names["loss"], fold=["net"])
+    for fold, got in ((["net"], "'net'"), ("net", "'net'"), (nn.Linear, "the class Linear"), (None, "None")):
+        with pytest.raises(TypeError, match=rf"^graph: fold is True, a module or a list of modules, got {got}$"):
+            mg.graph(names["loss"], fold=fold)
     with pytest.raises(ValueError, match=r"^graph: no result of Linear to fold"):
         mg.graph(names["loss"], fold=nn.Linear(2, 2))
 

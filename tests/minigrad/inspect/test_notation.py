@@ -5,7 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.inspect.nodes import Names, nodes_behind
+from minigrad.inspect.nodes import Names, callers_variables, nodes_behind
 from minigrad.inspect.notation import digits, expression, gradient_line, summary
 
 X = mg.tensor(np.arange(1.0, 7.0).reshape(2, 3), requires_grad=True)
@@ -35,7 +35,7 @@ Y = mg.tensor(np.ones((2, 3)), requires_grad=True)
         (X[..., 1:3], "x[..., 1:3]"),
         (X[:, ::2], "x[:, ::2]"),
         (X[np.array([1, 0])], "x[[1, 0]]"),
-        (X[np.arange(10) % 2], "x[array(10,)]"),
+        (X[np.arange(10) % 2], "x[array(10)]"),
         (X.float(), "to(x, dtype=float32)"),
         (X * [1.0, 2.0, 0.05], "x * [1, 2, 0.05]"),
         (mg.stack([X, Y]).sum(), "sum(v3)"),
@@ -78,6 +78,13 @@ def test_results_without_a_variable_are_numbered_by_age():
     assert names_of(y, x=x, y=y) == ["x", "v1", "v2", "y"]
 
 
+def test_a_number_that_a_variable_has_is_left_out():
+    x = mg.tensor(1.0, requires_grad=True)
+    v1 = mg.tanh(x)
+    v3 = mg.tanh(v1)
+    assert names_of(mg.tanh(mg.tanh(v3)), x=x, v1=v1, v3=v3) == ["x", "v1", "v3", "v2", "v4"]
+
+
 def test_leaves_without_a_variable_are_called_by_what_they_are_for():
     y = mg.tensor(np.ones((2, 9)), requires_grad=True) @ mg.tensor(np.ones((9, 2)))
     assert names_of(y) == ["x", "y", "v1"]
@@ -90,12 +97,21 @@ def test_a_name_that_is_taken_gets_a_number():
     y = nets[2](nets[1](nets[0](np.ones((1, 2), np.float32))))
     assert names_of(y) == ["Linear.weight", "Linear2.weight", "Linear3.weight", "v1", "v2", "v3"]
     assert names_of(y, Linear=nets[1])[:3] == ["Linear2.weight", "Linear.weight", "Linear3.weight"]
+    x, x2 = (mg.tensor(value, requires_grad=True) for value in (1.0, 2.0))
+    assert names_of(mg.exp(mg.tensor(3.0, requires_grad=True)) + x2, x=x, x2=x2)[:2] == ["x3", "x2"]
 
 
 def test_parameters_of_a_module_without_a_variable_have_the_name_of_its_class():
     nets = [nn.MLP([2, 2, 1], nn.Tanh(), rng=0), nn.MLP([1, 1], nn.Tanh(), rng=1)]
     y = nets[1](nets[0](np.ones((1, 2), np.float32)))
     assert [name for name in names_of(y) if "weight" in name] == ["MLP.0.weight", "MLP.2.weight", "MLP2.0.weight"]
+
+
+def test_the_name_within_a_function_comes_before_the_one_outside():
+    def name_within(inner):
+        return names_of(mg.exp(inner), **callers_variables(0))[0]
+
+    assert name_within(X) == "inner"
 
 
 def test_only_what_can_be_named_is_kept_alive():
