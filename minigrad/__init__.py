@@ -86,4 +86,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *(name for names in _TOOLS.values() for name in names)]
+    return sorted({*globals(), *(name for names in _TOOLS.values() for name in names)})

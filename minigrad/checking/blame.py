@@ -6,13 +6,12 @@ is not in the graph. Each rule is judged alone, at the values that its op was gi
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..autograd import _fit, backward_walk
+from ..autograd import _fit, _walk
 from ..backend import is_array, xp
 from ..inspect.nodes import nodes_behind
 from ..primitive import Node, raw_of
@@ -41,7 +40,7 @@ def first_not_finite(outputs: Sequence[Tensor], weights: Sequence[np.ndarray]) -
                 "not_finite", f"Going forward, `{node.op.__name__}` is the first op whose result {_first(node.value)}."
             )
     for y, weight in zip(outputs, weights, strict=True):
-        for node, i, _, sent, _ in backward_walk(y, weight) if y.tracked else ():
+        for node, i, _, sent, _ in _walk({y: weight}, None, (), record=False):
             if not xp.isfinite(sent).all():
                 where = f"`{node.op.__name__}`, for its argument {i}"
                 at = f"where that is {node.saved[i][_index(sent)]:.6g}"
@@ -70,8 +69,8 @@ def wrong_rules(outputs: Sequence[Tensor], inputs: Sequence[Tensor], **settings:
             numbers = range(len(node.args)) if cause.input is None else [cause.input]
             of = [n for n, x in enumerate(inputs) if any(node.args[k] is x for k in numbers)]
             where = f"`{node.op.__name__}`" + ("" if cause.input is None else f", argument {cause.input}")
-            cause = dataclasses.replace(cause, text=f"{where}: {cause.text}", input=of[0] if len(of) == 1 else None)
-            found.setdefault((where, cause.name), cause)
+            text, number = f"{where}: {cause.text}", of[0] if len(of) == 1 else None
+            found.setdefault((where, cause.name), Cause(cause.name, text, number, where))
     return list(found.values())
 
 

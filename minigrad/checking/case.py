@@ -27,9 +27,9 @@ class UnusableError(Exception):
         self.name, self.text = name, text
 
 
-def is_kink(left: float, right: float) -> bool:
-    """Whether one-sided slopes are so different that there is no derivative."""
-    return abs(left - right) > KINK * max(1.0, abs(left), abs(right))
+def is_kink(left: Any, right: Any) -> Any:
+    """Whether one-sided slopes, numbers or arrays of them, are so different that there is no derivative."""
+    return np.abs(left - right) > KINK * np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))
 
 
 class Numeric:
@@ -146,8 +146,7 @@ class Case:
 
     def at_kink(self, i: int) -> np.ndarray:
         """For each element of input i, whether it lies next to a kink, for any upstream gradient."""
-        left, right = self.numeric[i].left, self.numeric[i].right
-        return (np.abs(left - right) > KINK * np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))).any(axis=0)
+        return is_kink(self.numeric[i].left, self.numeric[i].right).any(axis=0)
 
     def between(self, i: int, k: int) -> np.ndarray:
         """For each element of input i, whether what was given lies between the slopes of the two sides."""
@@ -214,9 +213,9 @@ class Case:
 
 
 def _upstream(out: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Upstream gradients by which a rule is judged; the last is of ones.
+    """Upstream gradients by which a rule is judged: random ones, and ones.
 
-    A single number is first shown as it is, with the upstream gradient 1.
+    A single number is first shown as it is, with the upstream gradient 1; among those of several, that is the last.
     """
     ones = np.ones(out.shape)
     if out.size == 1:

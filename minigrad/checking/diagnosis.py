@@ -15,14 +15,11 @@ from .mistakes.parts import diagonal_only, last_use, mask_inverted, some_entries
 from .report import Cause, Entry, Report
 
 UNKNOWN = Cause("unknown", "No single mistake that is known explains these numbers.")
-
-
 #: A note in a report where nothing is wrong.
 AT_KINK = Cause(
     "kink",
     "Some elements lie next to a kink of the function, where any slope between those of the two sides is right.",
 )
-
 
 #: Names and hypotheses. All of a group are tested, and the first group of which one fits decides.
 GROUPS: list[list[tuple[str, Callable[[Case, int], str | None]]]] = [
@@ -95,7 +92,7 @@ def report_on(case: Case, name: str) -> Report:
     """All elements for the first upstream gradient for which something is wrong, and the causes."""
     usable = [i for i in case.checked if case.comparable(i)]
     k = next((k for k in range(len(case.upstream)) if any(case.wrong_for(i, k).any() for i in usable)), 0)
-    wrong, kinks, errors = [], [], [0.0]
+    wrong, kinks, errors = [], [], []
     for i in usable:
         given, numeric, bad, right = case.given[i][k], case.right(i)[k], case.wrong_for(i, k), case.is_right(i, k)
         for index in np.ndindex(bad.shape):
@@ -108,8 +105,8 @@ def report_on(case: Case, name: str) -> Report:
                 kinks.append(entry)
     return Report(
         name,
-        compared=len(wrong) + len(errors) - 1,
-        largest_error=max(errors),
+        compared=len(wrong) + len(errors),
+        largest_error=max(errors, default=0.0),
         wrong=tuple(wrong),
         at_kinks=tuple(kinks),
         causes=tuple(causes_of(case)) or tuple(AT_KINK for _ in kinks[:1]),

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import enable_grad, grad
-from ..backend import is_array, to_numpy, xp
+from ..backend import to_numpy, xp
+from ..messages import is_data, shown
 from ..primitive import raw_of
 from ..tensor import Tensor
 from .blame import detached, first_not_finite, wrong_rules
@@ -116,8 +117,8 @@ def check_vjp(
 def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
     with np.errstate(all="ignore"):
         first, second = (raw_of(f(*(x.copy() for x in arrays))) for _ in range(2))
-    if not (is_array(first) or isinstance(first, int | float | xp.generic)):
-        raise TypeError(f"check_vjp: f must return one array or number, got {type(first).__name__}")
+    if not is_data(first):
+        raise TypeError(f"check_vjp: f must return one array or number, got {shown(first)}")
     if not np.array_equal(first, second, equal_nan=True):
         raise ValueError("check_vjp: f gave different results for the same inputs: fix its random numbers")
 

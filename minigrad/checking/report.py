@@ -43,22 +43,26 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Cause:
-    """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong)."""
+    """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong).
+
+    Where a rule of an op is to blame, ``rule`` says which; causes in different rules do not exclude each other.
+    """
 
     name: str
     text: str
     input: int | None = None
+    rule: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Report:
     """What a check found; it is true where nothing is wrong.
 
     ``compared`` counts the elements, ``wrong`` are those that disagree, ``at_kinks`` those that lie next to a kink.
     ``analytic`` and ``numeric`` hold the gradient of each checked input, by its number; an analytic one is None where
     there is nothing that could be compared, and has another shape where it was given so. ``upstream`` is the gradient
-    of the output that they belong to, where it is an array. ``causes`` are all that explain the numbers equally well,
-    the most specific first.
+    of the output that they belong to, where it is an array. ``causes`` are all that explain the numbers of an input,
+    or of an op's rule, equally well, the most specific first.
     """
 
     name: str
@@ -66,10 +70,10 @@ class Report:
     largest_error: float
     wrong: tuple[Entry, ...]
     at_kinks: tuple[Entry, ...]
-    causes: tuple[Cause, ...] = ()
-    analytic: Mapping[int, np.ndarray | None] = dataclasses.field(default_factory=dict, repr=False)
-    numeric: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
-    upstream: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    causes: tuple[Cause, ...]
+    analytic: Mapping[int, np.ndarray | None]
+    numeric: Mapping[int, np.ndarray]
+    upstream: np.ndarray | None = None
 
     @property
     def cause(self) -> str | None:
@@ -125,8 +129,6 @@ class Report:
         return sorted({entry.input for entry in self.wrong} | set(self.unusable))
 
     def _heading(self, i: int) -> str:
-        if i not in self.numeric:
-            return f"input {i}:"
         shape, given = self.numeric[i].shape, self.analytic[i]
         if given is None:
             return f"input {i}, shape {shape}: no gradient"
@@ -140,11 +142,11 @@ class Report:
         return sorted((e for e in self.wrong if e.input == i), key=lambda e: -e.badness)[:_SHOWN]
 
     def _cause_lines(self) -> Iterable[str]:
-        """One cause for each input on a line of its own; several for one input as a list. A note is not repeated."""
+        """One cause for an input or a rule on a line of its own; several as a list. A note is not repeated."""
         if self:
             return
-        for i in dict.fromkeys(cause.input for cause in self.causes):
-            texts = [cause.text for cause in self.causes if cause.input == i]
+        for i, rule in dict.fromkeys((cause.input, cause.rule) for cause in self.causes):
+            texts = [cause.text for cause in self.causes if (cause.input, cause.rule) == (i, rule)]
             of = "" if i is None or len(self.numeric) == 1 else f" for input {i}"
             if len(texts) == 1:
                 yield f"Likely cause{of}: {texts[0]}"
@@ -170,7 +172,7 @@ class Report:
 
     def _arrays_html(self, i: int) -> str:
         """Both gradients whole, side by side, where they are small."""
-        both = [self.analytic.get(i), self.numeric.get(i)]
+        both = [self.analytic[i], self.numeric[i]]
         if any(x is None or x.ndim > 2 or max(x.shape, default=0) > _WHOLE for x in both):
             return ""
         wrong = {e.index for e in self.wrong if e.input == i}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...autograd import backward_walk, enable_grad
+from ...autograd import _walk, enable_grad
 from ...tensor import Tensor
 from ..case import Case
 from .shapes import spreads, widened
@@ -74,7 +74,7 @@ def _uses(case: Case, i: int) -> list[np.ndarray]:
     try:
         with enable_grad():
             y = case.function(*case.inputs[:i], leaf, *case.inputs[i + 1 :])
-            walks = [list(backward_walk(y, g)) for g in case.upstream]
+            walks = [list(_walk({y: g}, None, (), record=False)) for g in case.upstream]  # and sets no .grad
     except Exception:  # a function of arrays alone: nothing is known of its uses
         return []
     arrived = [[sent for node, n, _, sent, _ in walk if node.args[n] is leaf] for walk in walks]

@@ -706,7 +706,9 @@ def test_a_rule_with_other_arguments_is_told_so():
         (np.tanh, 3.0, 1.0, TypeError, "vjp must be a function or a list of functions, got float"),
         (np.tanh, lambda *a: a[0], 1, ValueError, "nothing to check: no input is of floats, such as 1.0"),
         (lambda x: (x, x), lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got tuple"),
-        (lambda x: None, lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got NoneType"),
+        (lambda x: None, lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got None"),
+        (lambda x: 1j * x, lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got complex128"),
+        (lambda x: np.array("a"), lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got an array"),
         (lambda x: x * np.random.default_rng().random(), lambda *a: a[0], 1.0, ValueError, "fix its random numbers"),
     ],
 )
@@ -770,6 +772,26 @@ def test_the_input_that_an_argument_is_has_its_number():
     op = planted(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: -g * x)
     report = failing(mg.gradcheck, lambda x, y: op(y, x), (normal(3), normal(3, seed=1)))
     assert [(cause.name, cause.input) for cause in report.causes] == [("sign", 0)]
+
+
+def test_two_wrong_rules_are_not_said_to_be_one_or_the_other():
+    first = planted(np.tanh, lambda g, out, x: -g * (1.0 - out * out))
+    second = planted(np.exp, lambda g, out, x: 2.0 * g * out)
+    second.__name__ = "second"
+    report = failing(mg.gradcheck, lambda x: second(mg.sin(first(mg.sin(x)))), normal(4))
+    assert [(cause.name, cause.rule) for cause in report.causes] == [
+        ("sign", "`planted`, argument 0"),
+        ("factor", "`second`, argument 0"),
+    ]
+    assert str(report).count("Likely cause: ") == 2
+
+
+def test_a_search_for_the_cause_leaves_gradients_of_others_alone():
+    w = mg.tensor(normal(4), requires_grad=True)
+    assert not mg.check_vjp(lambda x: w * x, lambda g, out, x: g * x * x, normal(4))
+    with np.errstate(all="ignore"):
+        failing(mg.gradcheck, lambda x: (w * x, mg.sqrt(0.0 * x)), normal(4))
+    assert w.grad is None
 
 
 DETACHED = [
