@@ -11,7 +11,6 @@ from typing import Any
 
 from .backend import Array, xp
 from .messages import check_integers, check_numbers, shown
-from .primitive import raw_of
 from .tensor import Tensor
 
 
@@ -55,7 +54,7 @@ class Optimizer:
     def step(self) -> None:
         """Moves every parameter that has a gradient."""
         for p, state in zip(self.params, self.state, strict=True):
-            if p.grad is None:
+            if p._grad is None:
                 continue
             g = self._checked(p)
             if self.weight_decay:
@@ -65,7 +64,7 @@ class Optimizer:
             p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
-        g = raw_of(p.grad)
+        g = p._grad
         if g.shape != p.value.shape:
             raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} has a gradient of {g.shape}")
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
@@ -73,7 +72,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for p in self.params:
-            p.grad = None
+            p._grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, and copies of what is remembered of each parameter."""

@@ -69,7 +69,7 @@ class Tensor(Guest, Node):
     def requires_grad(self, requires_grad: bool) -> None:
         if self.op is not None:
             raise RuntimeError(f"requires_grad is set on leaves; this is a result of {self.op.__name__}: use detach()")
-        if not isinstance(requires_grad, bool | xp.bool_):
+        if type(requires_grad) is not bool and not isinstance(requires_grad, xp.bool_):
             raise TypeError(f"requires_grad is True or False, got {shown(requires_grad)}")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(

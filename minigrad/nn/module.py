@@ -40,9 +40,11 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
-            given = (*args, *kwargs.values())
-            if not any(arg is out for arg in given):  # what is only handed on would hold itself
-                out.calls = (self.__class__, ref(self), given, out.calls)
+            given = (*args, *kwargs.values()) if kwargs else args
+            for arg in given:
+                if arg is out:  # what is only handed on would hold itself
+                    return out
+            out.calls = (self.__class__, ref(self), given, out.calls)
         return out
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -169,7 +171,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter._grad = None
 
     def to(self, dtype: Any) -> Module:
         """All parameters and buffers of floats, in another type of floats. Changes the module and returns it.
