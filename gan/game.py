@@ -77,12 +77,7 @@ class Player:
     def _loss_of(self, batch: Batch) -> Tensor:
         """The loss as a tensor with one element, or an error that says what it is instead."""
         _check(self.name, "the batch", batch, Mapping, "a dict of arrays")
-        try:
-            loss = self.loss(batch)
-        except KeyError as error:
-            if error.args[0] in batch:
-                raise
-            raise KeyError(f"{self.name}: the batch has no '{error.args[0]}', only {', '.join(batch)}") from None
+        loss = self.loss(_NamedBatch(self.name, batch))
         _check(self.name, "the loss", loss, Tensor, "a tensor")
         if loss.size != 1:
             raise ValueError(f"{self.name}: the loss must be one number, such as a .mean(), got shape {loss.shape}")
@@ -202,6 +197,17 @@ def check_samples(who: str, what: str, source: Any) -> None:
     """Raises TypeError for what cannot be drawn from."""
     if isinstance(source, type) or not hasattr(source, "sample"):
         raise TypeError(f"{who}: {what} needs a method sample(n, rng), as gan.data.Normal() has, got {shown(source)}")
+
+
+class _NamedBatch(dict):
+    """A batch that says whose it is and what it has, when it is asked for something else."""
+
+    def __init__(self, player: str, batch: Batch):
+        super().__init__(batch)
+        self.player = player
+
+    def __missing__(self, name: str) -> Array:
+        raise KeyError(f"{self.player}: the batch has no '{name}', only {', '.join(self)}")
 
 
 class _Bystanders:

@@ -77,7 +77,7 @@ def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     for a in raw:
         if kind is TypeError and not is_data(a):
             return not_data(op.__name__, a)
-        if kind is AttributeError and a is error.obj and not is_array(a):
+        if kind is AttributeError and error.name and a is error.obj and not is_array(a):  # None if raised by hand
             return not_data(op.__name__, a, "tensors and arrays")
     shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
     if kind is ValueError and "broadcast" in message and len(shapes) > 1:

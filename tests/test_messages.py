@@ -69,6 +69,10 @@ def result(forward):
     return op_of(forward, lambda g, out, x: g)(V)
 
 
+def refuses(x, y):
+    raise AttributeError("not today")
+
+
 def two_results(x):
     return x, x
 
@@ -211,6 +215,11 @@ OWN_OPS = {
         lambda: mg.exp(V, V),
         TypeError,
         "exp() takes 1 positional argument but 2 were given",
+    ),
+    "an error of its own": (
+        lambda: op_of(refuses, None, None)(V, None),
+        AttributeError,
+        "refuses: not today (given (4,))",
     ),
     "an attribute that arrays lack": (
         lambda: result(lambda x: x.cumulative()),
