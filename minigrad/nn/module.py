@@ -12,6 +12,8 @@ from ..messages import shown
 from ..primitive import raw_of
 from ..tensor import Tensor, dtype_of
 
+_SEVERAL = {list, tuple}
+
 
 class Parameter(Tensor):
     """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it."""
@@ -41,6 +43,8 @@ class Module:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
             given = (*args, *kwargs.values()) if kwargs else args
+            if not _SEVERAL.isdisjoint(map(type, given)):  # a list may get the result later, and would hold it
+                given = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
             for arg in given:
                 if arg is out:  # what is only handed on would hold itself
                     return out
