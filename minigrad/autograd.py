@@ -73,10 +73,14 @@ def _walk(
             yield node, i, g, grad, total
 
 
-def _run(walk: Iterator[Sent]) -> None:
-    """Goes through a walk to its end, with the observers looking on."""
+def _observed(walk: Iterator[Sent]) -> Iterator[Sent]:
     for observer in observers:
         walk = observer.backward(walk)
+    return walk
+
+
+def _run(walk: Iterator[Sent]) -> None:
+    """Goes through a walk to its end."""
     deque(walk, maxlen=0)
 
 
@@ -159,7 +163,7 @@ def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
     seed = _seed(y, gradient, "backward")
     grads = {y: raw_of(seed)}
     given_out = {id(grads[y])}
-    yield from _walk(grads, None, (), record=False)
+    yield from _observed(_walk(grads, None, (), record=False))
     for leaf, g in grads.items():
         leaf._grad = _own(g, given_out) if leaf._grad is None else xp.asarray(leaf._grad + g)
 
@@ -200,7 +204,7 @@ def grad(
     if not create_graph:
         given_out = {id(raw_of(g)) for g in given}
         grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
-    return tuple(_result(grads, x, i, materialize_grads) for i, x in enumerate(inputs))
+    return tuple(_result(grads, x, i, materialize_grads, outputs) for i, x in enumerate(inputs))
 
 
 def _tensors(what: str, given: Any) -> list[Tensor]:
@@ -222,7 +226,7 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
             if y in wanted:
                 g = _as_tensor(g) if record else raw_of(g)
                 grads[y] = grads[y] + g if y in grads else g
-        _run(_walk(grads, wanted, set(inputs), record))
+        _run(_observed(_walk(grads, wanted, set(inputs), record)))
     return grads
 
 
@@ -230,13 +234,18 @@ def _as_tensor(g: Any) -> Tensor:
     return g if isinstance(g, Node) else Tensor(g)
 
 
-def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tensor:
+def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool, outputs: list[Tensor]) -> Tensor:
     if x in grads:
         return grads[x]
     if zeros:
         return Tensor(xp.zeros_like(x.value))
-    why = "does not require gradients" if not x.tracked else "has no part in the outputs"
-    raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}; materialize_grads=True returns zeros for it")
+    if not x.tracked:
+        why = "does not require gradients"
+    elif not any(y.tracked for y in outputs):
+        why = "cannot be reached, as the outputs do not require gradients: is one of them a gradient, made without create_graph=True?"
+    else:
+        why = "has no part in the outputs; materialize_grads=True returns zeros for it"
+    raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}")
 
 
 # ---------------------------------------------------------------- switching recording off and on

@@ -154,6 +154,13 @@ def test_the_message_has_the_rule_the_upstream_gradient_and_the_line_of_the_op(d
     assert f"test_anomaly.py:{line_with('sqrt here')}, " in message[-1]
 
 
+def test_in_the_steps_of_a_backward_pass():
+    with mg.detect_anomaly():
+        steps = mg.backward_steps(mg.sqrt(leaf(0.0)))
+        with pytest.raises(RuntimeError, match=r"^backward of sqrt made a gradient of x with inf"):
+            next(steps)
+
+
 def test_the_argument_is_named():
     x, y = leaf(1.0), leaf(1e-200)
     assert message_of(lambda: (x / y).backward())[0] == "backward of div made a gradient of y with -inf"

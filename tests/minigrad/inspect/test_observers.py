@@ -90,6 +90,15 @@ def test_each_op_and_each_step_is_seen_once(row, call):
     assert len(second.sent) == len(witness.sent)
 
 
+def test_steps_are_seen_as_backward_is():
+    x, witness = mg.tensor(2.0, requires_grad=True), Witness()
+    y = x * x
+    with watched_by(witness):
+        steps = list(mg.backward_steps(y))
+    assert [(node, i) for node, i, *_ in witness.sent] == [(y, 0), (y, 1)]
+    assert [send.node for step in steps for send in step.sends] == [y, y]
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
 def test_an_op_on_integers_is_seen_once_with_its_result(dtype):
     witness = Witness()

@@ -140,10 +140,9 @@ def test_an_op_within_an_op_is_counted_once(clock):
 
 def test_what_happens_between_the_steps_of_a_walk_is_outside(clock):
     slow = slow_op(clock.sleep, 1.0, 2.0)
-    p = mg.profile()
-    walk = p.backward(mg.autograd.backward_walk(slow(slow(leaf(())))))
-    with p:
-        for _ in walk:
+    y = slow(slow(leaf(())))
+    with mg.profile() as p:
+        for _ in mg.backward_steps(y):
             clock.sleep(16.0)
     assert figures(p) == {"slow": (0, 0.0, 2, 4.0)}
     assert p.outside == 32.0
