@@ -16,12 +16,6 @@ from minigrad.inspect.page import player
 COLOURS = 64  # enough for curves and text, at a third of the bytes
 CLEAR = COLOURS  # the number of one more colour, which lets through what lies below
 
-
-def small_png(picture: Image.Image) -> bytes:
-    """A picture in a few colours, as a PNG file."""
-    return _png(picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE))
-
-
 #: The last picture, and above it what differs from it at another moment.
 _PICTURES = """<div style="position: relative">
 <img src="{last}" alt="the training of a GAN, picture by picture" style="width: 100%; display: block">
@@ -34,6 +28,11 @@ _SCRIPT = """
     return caption;
   }
 """
+
+
+def small_png(picture: Image.Image) -> bytes:
+    """A picture in a few colours, as a PNG file."""
+    return _png(picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE))
 
 
 class Recording:

@@ -17,9 +17,8 @@ def player(picture: str, moments: Sequence[Any], script: str, *, milliseconds: i
     ``draw(i)``: it makes of the elements within ``root`` what ``moments[i]`` says, and returns the text that stands
     beside the slider. A moment lasts as many milliseconds. Several players can stand on one page.
     """
-    listed = ",\n".join(
-        json.dumps(moment).replace("<", "\\u003c") for moment in moments
-    )  # "</script>" would end it all
+    # "</script>" within a text would end the script.
+    listed = ",\n".join(json.dumps(moment).replace("<", "\\u003c") for moment in moments)
     parts = {
         "__NAME__": hashlib.sha256(f"{picture}{listed}".encode()).hexdigest()[:12],
         "__PICTURE__": picture,
