@@ -240,9 +240,9 @@ def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool, outputs
     if zeros:
         return Tensor(xp.zeros_like(x.value))
     if not x.tracked:
-        why = "does not require gradients"
+        why = "does not require gradients; materialize_grads=True returns zeros for it"
     elif not any(y.tracked for y in outputs):
-        why = "cannot be reached, as the outputs do not require gradients: is one of them a gradient, made without create_graph=True?"
+        why = "has no part in the outputs: they require no gradients; a gradient does after create_graph=True"
     else:
         why = "has no part in the outputs; materialize_grads=True returns zeros for it"
     raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}")

@@ -177,7 +177,7 @@ def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:
             raise TypeError(f"{op.__name__}: a VJP is a function or None, got {shown(vjp)}")
     count = op.__wrapped__.__code__.co_argcount
     if len(vjps) != count:
-        raise TypeError(f"{op.__name__}: defvjps needs one VJP for each of {count} arguments, got {len(vjps)}")
+        raise TypeError(f"{op.__name__}: defvjps needs one function for each of {count} arguments, got {len(vjps)}")
     op.vjps = vjps
 
 

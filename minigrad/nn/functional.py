@@ -190,6 +190,11 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tenso
     if input.ndim == 0:
         raise ValueError("cross_entropy: input must have an axis of classes, got a single number")
     axis = 0 if input.ndim == 1 else 1
+    if input.shape[axis] == 1:
+        raise ValueError(
+            f"cross_entropy: input {input.shape} has one class, of which the loss is always 0; "
+            "for one logit each there is binary_cross_entropy_with_logits"
+        )
     if target.dtype.kind in "iu":
         target = _one_hot(raw_of(target), input, axis)
     elif target.ndim < input.ndim:
