@@ -58,7 +58,8 @@ for step in mg.backward_steps(y):
 # %% [markdown]
 # Read each line from left to right: the chain rule in names, the same in numbers, the result.
 #
-# It is the walk that `backward` does, and not a model of it: now the gradients are there.
+# It is the walk that `backward` does, and not a model of it: now the gradients are there. If you run the walk once more,
+# they double: `.grad` is added to until you set it to `None`, as in PyTorch.
 
 # %%
 print("w.grad", w.grad, "  x.grad", x.grad, "  b.grad", b.grad)
@@ -162,7 +163,7 @@ v = mg.tensor([0.0, 0.5, 1.0, 2.0], requires_grad=True)
 print(step.sends[0].local.round(3))
 
 # %% [markdown]
-# Twelve of the sixteen numbers are zero. Nobody builds this matrix: the rule `dL/dy * (1 - y * y)` multiplies by its
+# Twelve of the sixteen numbers are zero. `backward` never builds this matrix: the rule `dL/dy * (1 - y * y)` multiplies by its
 # diagonal. Such a rule is called a **vector-Jacobian product**, and it is all that an engine needs.
 #
 # For a product of matrices it matters even more. Here $X$ is $3 \times 2$ and $W$ is $2 \times 2$.
@@ -307,7 +308,10 @@ with mg.profile() as p:
         F.cross_entropy(big(images), classes).backward()
 
 # %% [markdown]
-# "Outside ops" is Python itself: the recording of the graph, the loop, the watching.
+# Where a layer computes one product of matrices forward, it computes two backward: one for its weight, one for its
+# input. The first layer, which is the largest, is spared the second, as the images need no gradient. So the layers
+# together are only a little dearer backward. "Outside ops" is Python itself: the recording of the graph, the loop, the
+# watching.
 #
 # ## On to PyTorch
 #
