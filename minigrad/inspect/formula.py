@@ -237,8 +237,11 @@ class _Tidy(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """With brackets around dL/dy, and with colons in the index."""
+        """With brackets around dL/dy, and with colons in the index; an index for one axis without a comma."""
         node.value = _bracketed(self.visit(node.value))
+        match node.slice:
+            case ast.Tuple(elts=[only]):
+                node.slice = only
         return node
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
