@@ -9,11 +9,11 @@ import numpy as np
 
 from ..autograd import enable_grad, grad
 from ..backend import to_numpy, xp
-from ..messages import is_data, shown
+from ..messages import check_numbers, is_data, shown
 from ..primitive import raw_of
 from ..tensor import Tensor
 from .blame import detached, first_not_finite, wrong_rules
-from .case import Case, UnusableError, is_kink
+from .case import Case, Numeric, UnusableError, is_kink
 from .diagnosis import AT_KINK, UNKNOWN, causes_of, report_on
 from .report import Cause, Entry, GradcheckError, Report
 
@@ -37,10 +37,11 @@ def gradcheck(
 
     Raises:
         GradcheckError: when a derivative differs by more than atol + rtol * abs(numeric); it has the report.
-        ValueError: when f gives different results for the same inputs, or there is nothing to check.
+        TypeError: when f cannot be called, or does not return tensors.
+        ValueError: when f gives different results for the same inputs, nothing is to check, or eps is not above 0.
     """
-    check = _Check(f, inputs, seed)
-    report = check.compare("gradcheck", eps, atol, rtol)
+    _refuse_odd_settings("gradcheck", f, eps, atol, rtol)
+    report = _Check("gradcheck", f, inputs, seed).compare(eps, atol, rtol)
     if not report:
         raise GradcheckError(report)
     return report
@@ -58,19 +59,20 @@ def gradgradcheck(
     """Compares the second derivatives of f: a ``gradcheck`` of the gradient, as a function of inputs and of weights.
 
     Raises:
-        GradcheckError: when a derivative of the gradient differs, as in ``gradcheck``.
-        ValueError: when f gives different results for the same inputs, or there is nothing to check.
+        GradcheckError: when a derivative of the gradient differs.
+        TypeError, ValueError: as in ``gradcheck``.
     """
-    check = _Check(f, inputs, seed)
+    _refuse_odd_settings("gradgradcheck", f, eps, atol, rtol)
+    check = _Check("gradgradcheck", f, inputs, seed)
     count = len(check.inputs)
 
     def gradient(*inputs_and_weights):
         xs, weights = inputs_and_weights[:count], inputs_and_weights[count:]
         checked = [xs[i] for i in check.checked]
-        return grad(_as_list(f(*xs)), checked, weights, create_graph=True, materialize_grads=True)
+        return grad(check.recorded(*xs), checked, weights, create_graph=True, materialize_grads=True)
 
     weights = [Tensor(w, requires_grad=True) for w in check.weights]
-    report = _Check(gradient, [*check.inputs, *weights], seed).compare("gradgradcheck", eps, atol, rtol)
+    report = _Check("gradgradcheck", gradient, [*check.inputs, *weights], seed).compare(eps, atol, rtol)
     if not report:
         raise GradcheckError(report)
     return report
@@ -99,19 +101,26 @@ def check_vjp(
 
     Raises:
         TypeError: when f or vjp cannot be called, or f does not return an array or a number.
-        ValueError: when f gives different results for the same inputs, or there is nothing to check.
+        ValueError: when f gives different results for the same inputs, nothing is to check, or eps is not above 0.
     """
+    _refuse_odd_settings("check_vjp", f, eps, atol, rtol)
     inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
     arrays = [xp.asarray(raw_of(x)) for x in inputs]
     checked = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
     if not checked:
         raise ValueError("check_vjp: there is nothing to check: no input is of floats, such as 1.0")
-    if not callable(f):
-        raise TypeError(f"check_vjp: f must be a function of the inputs, got {type(f).__name__}")
     rule = _rule(vjp, checked, len(arrays))
     arrays = [xp.array(x, xp.float64 if i in checked else None) for i, x in enumerate(arrays)]
     _refuse_odd_result(f, arrays)
     return report_on(Case(f, rule, arrays, checked, eps=eps, atol=atol, rtol=rtol, seed=seed), "check_vjp")
+
+
+def _refuse_odd_settings(who: str, f: Any, eps: float, atol: float, rtol: float) -> None:
+    if not callable(f):
+        raise TypeError(f"{who}: f must be a function of the inputs, got {shown(f)}")
+    check_numbers(who, eps=eps, atol=atol, rtol=rtol)
+    if not eps > 0:
+        raise ValueError(f"{who}: eps, the step, must be above 0, got {eps}")
 
 
 def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
@@ -137,7 +146,7 @@ def _rule(vjp: Any, checked: list[int], count: int) -> Callable[..., Any]:
             return _gradient_of(i, vjp(*args), checked, count)
 
     else:
-        raise TypeError(f"check_vjp: vjp must be a function or a list of functions, got {type(vjp).__name__}")
+        raise TypeError(f"check_vjp: vjp must be a function or a list of functions, got {shown(vjp)}")
     return rule
 
 
@@ -161,34 +170,44 @@ def _gradient_of(i: int, result: Any, checked: list[int], count: int) -> Any:
 class _Check:
     """f with float64 inputs, its outputs weighted at random."""
 
-    def __init__(self, f: Callable[..., Any], inputs: Any, seed: int):
-        self.f = f
+    def __init__(self, name: str, f: Callable[..., Any], inputs: Any, seed: int):
+        self.name, self.f = name, f
         inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
         arrays = [x.data if isinstance(x, Tensor) else xp.asarray(x) for x in inputs]
         floats = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
         self.checked = [i for i in floats if getattr(inputs[i], "requires_grad", False)] or floats
         if not self.checked:
-            raise ValueError("there is nothing to check: no input is of floats")
+            raise ValueError(f"{name}: there is nothing to check: no input is of floats, such as 1.0")
         self.inputs = [
             Tensor(xp.array(x, xp.float64 if i in floats else None), requires_grad=i in self.checked)
             for i, x in enumerate(arrays)
         ]
+        self.arrays = [x.value for x in self.inputs]
         rng = np.random.default_rng(seed)
-        first, second = self.outputs(self.inputs), self.outputs(self.inputs)
+        first, second = ([y.value for y in self.recorded(*self.inputs)] for _ in range(2))
         if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)):
-            raise ValueError("f gave different results for the same inputs: fix its random numbers, or call eval()")
+            raise ValueError(
+                f"{name}: f gave different results for the same inputs: fix its random numbers, or call eval()"
+            )
         alone = len(first) == 1 and first[0].size == 1  # then the derivatives are shown as they are
         self.weights = [np.ones(y.shape) if alone else np.asarray(rng.standard_normal(y.shape)) for y in first]
-        self.here = first
-
-    def outputs(self, inputs: Sequence[Tensor]) -> list[np.ndarray]:
-        """The values of f."""
-        return [to_numpy(y.data) for y in self.recorded(*inputs)]
 
     def recorded(self, *inputs: Tensor) -> list[Tensor]:
         """The outputs, with the graph behind them."""
         with enable_grad():
-            return _as_list(self.f(*inputs))
+            outputs = self.f(*inputs)
+        outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        for y in outputs or [outputs]:
+            if not isinstance(y, Tensor):
+                made = "made by operators and minigrad's functions"
+                raise TypeError(f"{self.name}: f must return tensors, {made}; got {shown(y)}")
+        return outputs
+
+    def values(self, *arrays: np.ndarray) -> np.ndarray:
+        """The values of f; several outputs are one row."""
+        tensors = (Tensor(x, requires_grad=i in self.checked) for i, x in enumerate(arrays))
+        ys = [y.value for y in self.recorded(*tensors)]
+        return ys[0] if len(ys) == 1 else _row(ys)
 
     def analytic(self) -> list[np.ndarray]:
         """The gradient of the weighted sum of f's outputs with respect to each checked input.
@@ -200,31 +219,15 @@ class _Check:
         grads = grad(self.recorded(*self.inputs), wanted, twice, materialize_grads=True)
         return [to_numpy(g.data) / 2.0 for g in grads]
 
-    def slopes(self, i: int, index: tuple[int, ...], eps: float) -> tuple[float, float]:
-        """The slopes of the weighted sum on the left and on the right of one element of input i."""
-        x = self.inputs[i].data
-        step = eps * max(1.0, abs(float(x[index])))
-        below, above = (self.outputs(self._moved(i, index, by)) for by in (-step, step))
-        return self._weighted(self.here, below) / step, self._weighted(above, self.here) / step
-
-    def _moved(self, i: int, index: tuple[int, ...], by: float) -> list[Tensor]:
-        moved = self.inputs[i].data.copy()
-        moved[index] += by
-        return [*self.inputs[:i], Tensor(moved, requires_grad=True), *self.inputs[i + 1 :]]
-
-    def _weighted(self, ys: list[np.ndarray], others: list[np.ndarray]) -> float:
-        """The weighted sum of differences, which loses fewer digits than the difference of weighted sums."""
-        return float(sum((w * (y - o)).sum() for w, y, o in zip(self.weights, ys, others, strict=True)))
-
-    def compare(self, name: str, eps: float, atol: float, rtol: float) -> Report:
+    def compare(self, eps: float, atol: float, rtol: float) -> Report:
         """All derivatives computed in both ways."""
         wrong, at_kinks, compared, largest = [], [], 0, 0.0
         analytic = dict(zip(self.checked, self.analytic(), strict=True))
-        numeric = {i: np.empty(gradient.shape) for i, gradient in analytic.items()}
+        slopes = {i: Numeric(self.values, self.arrays, i, [_row(self.weights)], eps) for i in self.checked}
+        numeric = {i: both.mean[0] for i, both in slopes.items()}
         for i, gradient in analytic.items():
             for index in np.ndindex(gradient.shape):
-                left, right = self.slopes(i, index, eps)
-                numeric[i][index] = (left + right) / 2.0
+                left, right = slopes[i].left[0][index], slopes[i].right[0][index]
                 entry = Entry(i, index, float(gradient[index]), float(numeric[i][index]))
                 tolerance = atol + rtol * abs(entry.numeric)
                 if entry.error <= tolerance:
@@ -238,15 +241,11 @@ class _Check:
                 else:
                     wrong.append(entry)
                 compared += 1
-        causes = (
-            self.causes([*analytic.values(), *numeric.values()], eps, atol, rtol)
-            if wrong
-            else [AT_KINK]
-            if at_kinks
-            else []
-        )
+        causes = [AT_KINK] if at_kinks else []
+        if wrong:
+            causes = self.causes([*analytic.values(), *numeric.values()], eps, atol, rtol)
         found = tuple(wrong), tuple(at_kinks), tuple(causes)
-        return Report(name, compared, largest, *found, analytic, numeric)
+        return Report(self.name, compared, largest, *found, analytic, numeric)
 
     # ---------------------------------------------------------------- why it is wrong
 
@@ -270,10 +269,6 @@ class _Check:
     def whole(self, **settings: float) -> Case:
         """f as one op, whose rule is the backward pass; several outputs are one row."""
 
-        def forward(*arrays):
-            ys = [y.value for y in self.recorded(*map(Tensor, arrays))]
-            return ys[0] if len(ys) == 1 else np.concatenate([y.ravel() for y in ys])
-
         def rule(i, g, out, *arrays):
             x = Tensor(arrays[i], requires_grad=True)
             ys = self.recorded(*map(Tensor, arrays[:i]), x, *map(Tensor, arrays[i + 1 :]))
@@ -281,14 +276,8 @@ class _Check:
             weights = [part.reshape(y.shape) for part, y in zip(parts, ys, strict=True)]
             return grad(ys, x, weights, materialize_grads=True)[0]
 
-        return Case(forward, rule, [x.value for x in self.inputs], self.checked, **settings)
+        return Case(self.values, rule, self.arrays, self.checked, **settings)
 
 
-def _as_list(outputs: Any) -> list[Tensor]:
-    outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-    for y in outputs:
-        if not isinstance(y, Tensor):
-            raise TypeError(
-                f"f must return tensors, made by operators and minigrad's functions; got {type(y).__name__}"
-            )
-    return outputs
+def _row(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([x.ravel() for x in arrays])

@@ -702,8 +702,8 @@ def test_a_rule_with_other_arguments_is_told_so():
 @pytest.mark.parametrize(
     ("f", "vjp", "inputs", "error", "message"),
     [
-        (3.0, np.tanh, 1.0, TypeError, "f must be a function of the inputs, got float"),
-        (np.tanh, 3.0, 1.0, TypeError, "vjp must be a function or a list of functions, got float"),
+        (3.0, np.tanh, 1.0, TypeError, "f must be a function of the inputs, got 3.0"),
+        (np.tanh, 3.0, 1.0, TypeError, "vjp must be a function or a list of functions, got 3.0"),
         (np.tanh, lambda *a: a[0], 1, ValueError, "nothing to check: no input is of floats, such as 1.0"),
         (lambda x: (x, x), lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got tuple"),
         (lambda x: None, lambda *a: a[0], 1.0, TypeError, "f must return one array or number, got None"),

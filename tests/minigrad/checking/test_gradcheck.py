@@ -222,6 +222,22 @@ def test_a_function_that_is_not_deterministic_is_named():
             check(lambda x: x * rng.standard_normal(4), X)
 
 
+@pytest.mark.parametrize("check", [mg.gradcheck, mg.gradgradcheck])
+@pytest.mark.parametrize(
+    ("f", "settings", "error", "message"),
+    [
+        (3.0, {}, TypeError, "f must be a function of the inputs, got 3.0"),
+        (lambda x: x.data, {}, TypeError, "f must return tensors, made by operators and .* functions; got ndarray"),
+        (lambda x: [], {}, TypeError, "f must return tensors, made by operators and .* functions; got list"),
+        (mg.exp, {"eps": 0}, ValueError, "eps, the step, must be above 0, got 0"),
+        (mg.exp, {"rtol": "small"}, TypeError, "rtol must be a number, got 'small'"),
+    ],
+)
+def test_misuse_is_an_error(check, f, settings, error, message):
+    with pytest.raises(error, match=f"^{check.__name__}: {message}$"):
+        check(f, X, **settings)
+
+
 # ---------------------------------------------------------------- kinks
 
 KINKED = [
