@@ -91,34 +91,34 @@ def _case_of(node: Tensor, **settings: Any) -> Case:
 
 
 def detached(f: Callable[..., list[Tensor]], inputs: Sequence[Tensor], checked: Sequence[int]) -> Cause | None:
-    """The first constant of the graph that is none: it changes with an input."""
+    """The constants of the graph that are none: they change with an input."""
     before = f(*inputs)
     for i in checked:
         x = inputs[i].value
         by = 1e-4 * xp.maximum(1.0, abs(x)) * np.random.default_rng(0).uniform(-1.0, 1.0, x.shape)
         after = f(*inputs[:i], Tensor(x + by, requires_grad=True), *inputs[i + 1 :])
-        if where := _first_change(before, after):
+        if changed := list(_changes(before, after)):
+            more = f", and so do {', '.join(changed[1:4])}" if changed[1:] else ""
             return Cause(
                 "detached",
-                f"A part of the function goes around the graph: {where} changes with input {i}, but is a constant for "
-                "autograd. Look for .data, detach(), item() or NumPy on the way to it.",
+                f"A part of the function goes around the graph: {changed[0]} changes with input {i}, but is a constant "
+                f"for autograd{more}. Look for .data, detach(), item() or NumPy on the way to it.",
                 i,
             )
     return None
 
 
-def _first_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> str | None:
+def _changes(before: Sequence[Tensor], after: Sequence[Tensor]) -> Iterator[str]:
     nodes, others = recorded(before), recorded(after)
     if [node.op for node in nodes] != [node.op for node in others]:
-        return None
+        return
     for node, other in zip(nodes, others, strict=True):
         for n, (constant, changed) in enumerate(zip(_constants(node), _constants(other), strict=True)):
             if not np.array_equal(constant, changed):
-                return f"argument {n} of `{node.op.__name__}`"
+                yield f"argument {n} of `{node.op.__name__}`"
     for y, other in zip(before, after, strict=True):
         if not y.tracked and not np.array_equal(y.value, other.value):
-            return "the result"
-    return None
+            yield "the result"
 
 
 def _constants(node: Tensor) -> Iterator[Any]:

@@ -18,13 +18,13 @@ def subsets(count: int) -> Iterator[tuple[int, ...]]:
 
 
 def spreads(g: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """All ways to bring g to a shape without calculating: broadcast along new axes, or summed as broadcasting is."""
+    """All ways to bring g to a shape with nothing to multiply: reshaped, broadcast along new axes, or summed."""
     with contextlib.suppress(ValueError):
         if np.broadcast_shapes(shape, g.shape) == g.shape:
             yield unbroadcast(g, shape)
     for axes in subsets(len(shape)):
         kept = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
-        if axes and math.prod(kept) == g.size:
+        if math.prod(kept) == g.size:
             yield np.broadcast_to(g.reshape(kept), shape)
 
 

@@ -535,6 +535,19 @@ def test_a_hypothesis_must_explain_the_error_and_not_only_be_near():
     assert names(report) == {"some_entries"}
 
 
+def test_a_slope_near_one_is_not_a_forgotten_one():
+    x = normal(4)
+    degrees = mg.check_vjp(np.sin, lambda g, out, x: g * np.cos(x * np.pi / 180.0), x)
+    assert names(degrees) == {"unknown"}
+    assert names(mg.check_vjp(np.sin, lambda g, out, x: g, x)) == {"upstream_only"}
+
+
+def test_an_upstream_gradient_to_be_reshaped_is_a_matter_of_shape():
+    report = mg.check_vjp(lambda x: x.reshape(2, 3), lambda g, out, x: g, normal(6))
+    assert names(report) == {"shape"}
+    assert "The numbers are right" in report.causes[0].text
+
+
 def test_a_constant_among_right_entries_is_a_wrong_entry():
     report = mg.check_vjp(np.tanh, lambda g, out, x: np.append((g * (1.0 - out * out))[:-1], 5.0), normal(6))
     assert names(report) == {"some_entries"}
@@ -807,6 +820,14 @@ def test_what_goes_around_the_graph_is_named(f, where):
     report = failing(mg.gradcheck, f, normal(4))
     assert names(report) == {"detached"}
     assert f"{where} changes with input 0" in report.causes[0].text
+
+
+def test_all_that_goes_around_the_graph_is_named():
+    """The largest number may be taken off as a constant; the sum may not."""
+    shifted = lambda x: mg.exp(x - x.data.max())  # noqa: E731
+    report = failing(mg.gradcheck, lambda x: shifted(x) / shifted(x).data.sum(), normal(4))
+    words = "argument 1 of `sub` changes with input 0, but is a constant for autograd, and so do argument 1 of `div`."
+    assert words in report.causes[0].text
 
 
 def test_second_order_names_what_is_detached_in_a_rule():
