@@ -38,7 +38,7 @@ class Guest:
         if "out" in options:
             raise TypeError(f"numpy.{ufunc.__name__}: a tensor is not written into an array; make a new one")
         if ufunc not in _OPERATORS or method != "__call__" or options:
-            raise _not_for_tensors(ufunc.__name__)
+            raise _not_for_tensors(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
         return _OPERATORS[ufunc](*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: tuple, options: dict) -> Any:

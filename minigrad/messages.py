@@ -1,6 +1,6 @@
 """What is said when something goes wrong: checks that many functions share, and errors told again with an op's name.
 
-Nothing here runs while all is well, but for the checks of settings.
+While all is well only the checks run: of settings, and of arguments that are neither tensors nor arrays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shown(value: Any) -> str:
     return f"{package}.{name}" if package in ("torch", "jax", "jaxlib", "tensorflow") else name
 
 
-def check_integers(who: str, least: int, **values: Any) -> None:
+def check_integers(who: str, least: float, **values: Any) -> None:
     """Raises TypeError for a value that is not an integer, and ValueError for one below least."""
     for name, value in values.items():
         if not isinstance(value, numbers.Integral):

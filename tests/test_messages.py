@@ -142,6 +142,7 @@ NUMPY = {
     "mean": (lambda: np.mean(V.detach()), TypeError, numpy_takes_none("mean", "use minigrad.mean")),
     "max": (lambda: np.max(V), TypeError, numpy_takes_none("max", "use minigrad.max")),
     "std": (lambda: np.std(V), TypeError, numpy_takes_none("std", "use minigrad.std")),
+    "a sum by a ufunc": (lambda: np.add.reduce(V), TypeError, numpy_takes_none("add.reduce", VALUES)),
     "modulo": (lambda: np.ones(4) % V, TypeError, numpy_takes_none("remainder", VALUES)),
     "in place": (
         lambda: np.add(np.ones(4), V, out=np.ones(4)),
@@ -478,7 +479,7 @@ MODULES = {
     "a layer that is not there": (
         lambda: generator()[5],
         IndexError,
-        "MLP: there is no layer 5, the last is 2",
+        "MLP: there is no layer 5, of 3 layers",
     ),
     "Tanh of a tensor": (
         lambda: nn.Tanh(V),

@@ -184,7 +184,7 @@ class _Check:
         ]
         self.arrays = [x.value for x in self.inputs]
         rng = np.random.default_rng(seed)
-        first, second = ([y.value for y in self.recorded(*self.inputs)] for _ in range(2))
+        first, second = ([to_numpy(y.value) for y in self.recorded(*self.inputs)] for _ in range(2))
         if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)):
             raise ValueError(
                 f"{name}: f gave different results for the same inputs: fix its random numbers, or call eval()"
@@ -206,7 +206,7 @@ class _Check:
     def values(self, *arrays: np.ndarray) -> np.ndarray:
         """The values of f; several outputs are one row."""
         tensors = (Tensor(x, requires_grad=i in self.checked) for i, x in enumerate(arrays))
-        ys = [y.value for y in self.recorded(*tensors)]
+        ys = [to_numpy(y.value) for y in self.recorded(*tensors)]
         return ys[0] if len(ys) == 1 else _row(ys)
 
     def analytic(self) -> list[np.ndarray]:

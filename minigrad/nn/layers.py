@@ -75,7 +75,7 @@ class Sequential(Module):
         try:
             return self._layers[i]
         except IndexError:
-            raise IndexError(f"{type(self).__name__}: there is no layer {i}, the last is {len(self) - 1}") from None
+            raise IndexError(f"{type(self).__name__}: there is no layer {i}, of {len(self)} layers") from None
 
 
 class Perceptron(Linear):
