@@ -204,9 +204,9 @@ class _Check:
         return outputs
 
     def values(self, *arrays: np.ndarray) -> np.ndarray:
-        """The values of f; several outputs are one row."""
+        """The values of f in float64; several outputs are one row."""
         tensors = (Tensor(x, requires_grad=i in self.checked) for i, x in enumerate(arrays))
-        ys = [to_numpy(y.value) for y in self.recorded(*tensors)]
+        ys = [to_numpy(y.value).astype(np.float64) for y in self.recorded(*tensors)]
         return ys[0] if len(ys) == 1 else _row(ys)
 
     def analytic(self) -> list[np.ndarray]:

@@ -122,4 +122,4 @@ def odd_factor(case: Case, i: int) -> str | None:
         return None
     fraction = Fraction(ratio).limit_denominator(24)
     number = str(fraction) if abs(float(fraction) - ratio) < 1e-5 * abs(ratio) else f"{ratio:.6g}"
-    return f"Every entry is {number} times what it should be: a constant factor is wrong."
+    return f"Every entry is {number} times what it should be: a factor is wrong or missing."

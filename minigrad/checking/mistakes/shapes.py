@@ -41,7 +41,8 @@ def broadcast_axes(shape: tuple[int, ...], wide: tuple[int, ...]) -> tuple[int, 
 def widened(case: Case, i: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
     """Shapes to which the function broadcasts input i, each with the gradients before they are summed."""
     x = case.inputs[i]
-    shapes = dict.fromkeys([case.out.shape, *(case.inputs[j].shape for j in case.checked)])
+    given = [g.shape for g in case.given[i] or () if g.size > x.size]
+    shapes = dict.fromkeys([case.out.shape, *(case.inputs[j].shape for j in case.checked), *given])
     for shape in shapes:
         try:
             wide = [*case.inputs[:i], np.broadcast_to(x, shape).copy(), *case.inputs[i + 1 :]]

@@ -535,6 +535,13 @@ def test_a_hypothesis_must_explain_the_error_and_not_only_be_near():
     assert names(report) == {"some_entries"}
 
 
+def test_a_matrix_that_many_share_gets_the_sum():
+    """The batch of a matrix product is broadcast, and has neither the shape of the result nor of another input."""
+    rule = lambda g, out, a, b: (g @ b.T, a.swapaxes(1, 2) @ g)  # noqa: E731
+    report = mg.check_vjp(np.matmul, rule, (normal(2, 3, 4), normal(4, 5)))
+    assert [(cause.name, cause.input) for cause in report.causes] == [("not_summed", 1)]
+
+
 def test_a_slope_near_one_is_not_a_forgotten_one():
     x = normal(4)
     degrees = mg.check_vjp(np.sin, lambda g, out, x: g * np.cos(x * np.pi / 180.0), x)

@@ -39,6 +39,7 @@ def op(forward, *rules):
         (lambda x: 3.0 * x, np.array(2.0)),
         (lambda x: x * 2.0, np.zeros((0, 3))),
         (lambda x: x.sum() * 0.0 + 1.0, X),
+        (lambda x: x > 0.5, X),
     ],
 )
 def test_right_derivatives_pass(f, inputs):
