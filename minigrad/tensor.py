@@ -116,7 +116,7 @@ class Tensor(Guest, Node):
 
     @property
     def grad(self) -> Array | None:
-        """What ``backward`` added up here: a raw array of the tensor's shape, or None."""
+        """What ``backward`` added up here: a raw array of the tensor's shape and dtype, or None."""
         return self._grad
 
     @grad.setter
@@ -131,7 +131,7 @@ class Tensor(Guest, Node):
             raise TypeError(f"grad is an array of numbers or None, got {shown(grad)}")
         if grad.shape != self.shape:
             raise ValueError(f"a gradient of shape {grad.shape} does not fit a tensor of shape {self.shape}")
-        self._grad = grad
+        self._grad = grad if grad.dtype == self.dtype else grad.astype(self.dtype)
 
     def backward(self, gradient: Array | None = None) -> None:
         """Adds to the ``.grad`` of every leaf the gradient of this tensor, or of sum(gradient * tensor).

@@ -887,9 +887,10 @@ def test_a_parameter_may_become_another_or_none_and_is_swapped_for_a_call():
 
 def test_a_gradient_may_be_set():
     x = learned(4)
-    for gradient in (np.ones(4, np.float32), np.ones(4, int), mg.tensor(np.ones(4))):
+    for gradient in (np.ones(4, np.float32), np.ones(4), np.ones(4, int), mg.tensor(np.ones(4))):
         x.grad = gradient
         assert isinstance(x.grad, np.ndarray)
+        assert x.grad.dtype == np.float32
         np.testing.assert_array_equal(x.grad, 1.0)
     x.grad *= 2.0
     np.testing.assert_array_equal(x.grad, 2.0)
