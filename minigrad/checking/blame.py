@@ -16,7 +16,7 @@ from ..backend import is_array, xp
 from ..inspect.nodes import nodes_behind
 from ..primitive import Node, raw_of
 from ..tensor import Tensor
-from .case import Case
+from .case import WRITES, Case, _copies
 from .diagnosis import causes_of
 from .report import Cause
 
@@ -59,6 +59,22 @@ def _first(x: np.ndarray) -> str:
 
 
 # ---------------------------------------------------------------- rules
+
+
+def written_into(outputs: Sequence[Tensor], weights: Sequence[np.ndarray]) -> Cause | None:
+    """The first rule that writes into what it is given, which other rules are given, too."""
+    for y, weight in zip(outputs, weights, strict=True):
+        upstreams = {id(y): weight}
+        kept = {id(node): _copies([node.value, *node.saved]) for node in recorded([y])}
+        for node, i, upstream, _, total in _walk({y: weight.copy()}, None, (), record=False):
+            before, after = [upstreams[id(node)], *kept[id(node)]], [upstream, node.value, *node.saved]
+            for n, (a, b) in enumerate(zip(before, after, strict=True)):
+                if is_array(a) and not np.array_equal(a, b, equal_nan=True):
+                    what = ("g", "the output")[n] if n < 2 else f"argument {n - 2}"
+                    where = f"`{node.op.__name__}`: the rule of argument {i} writes into {what}"
+                    return Cause("writes_in_place", WRITES.format(where))
+            upstreams[id(node.args[i])] = np.array(total)
+    return None
 
 
 def wrong_rules(outputs: Sequence[Tensor], inputs: Sequence[Tensor], **settings: Any) -> list[Cause]:

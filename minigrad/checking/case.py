@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..messages import shown
 from ..primitive import raw_of
 
 #: Turns g, out and the list of inputs into others, for a rule to be called with.
@@ -17,6 +20,10 @@ Change = Callable[[Any, Any, list], tuple[Any, Any, list]]
 KINK = 1e-3
 #: A Jacobian of more elements is not kept.
 _LARGEST = 1_000_000
+
+
+#: What is wrong with writing into an argument of a rule.
+WRITES = "{}, which others use, too: compute a new array, with * or where, or write into a copy."
 
 
 class UnusableError(Exception):
@@ -101,14 +108,19 @@ class Case:
 
     def call(self, i: int, g: np.ndarray, out: np.ndarray, inputs: Sequence[Any]) -> np.ndarray:
         """What the rule returns for input i, as an array of its own type; raises UnusableError where it is none."""
+        given = [g, out, *inputs]
+        handed = _copies(given)
         try:
             with np.errstate(all="ignore"):
-                result = self.rule(i, *_copies((g, out)), *_copies(inputs))
+                result = self.rule(i, *handed)
         except UnusableError:
             raise
         except Exception as error:  # the rule is a student's: whatever it raises is part of the report
-            message = " ".join(str(error).split())
-            raise UnusableError("error", f"The rule raised {type(error).__name__}: {message or 'no message'}") from None
+            raise UnusableError("error", _told(error)) from None
+        for n, (before, after) in enumerate(zip(given, handed, strict=True)):
+            if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
+                what = ("g", "the output")[n] if n < 2 else f"{self.noun} {n - 2}"
+                raise UnusableError("writes_in_place", WRITES.format(f"The rule writes into {what}"))
         return _as_gradient(raw_of(result))
 
     def _given(self, i: int) -> list[np.ndarray] | None:
@@ -116,6 +128,10 @@ class Case:
             given = [self.call(i, g, self.out, self.inputs) for g in self.upstream]
             if len({x.shape for x in given}) > 1:
                 raise UnusableError("error", "The rule returns another shape each time it is called.")
+            with contextlib.redirect_stdout(io.StringIO()):
+                once_more = self.call(i, self.upstream[0], self.out, self.inputs)
+            if not np.array_equal(given[0], once_more, equal_nan=True):
+                raise UnusableError("random", "The rule returns something else when it is called again with the same.")
             return given
         except UnusableError as why:
             self.trouble[i] = why
@@ -223,6 +239,19 @@ def _upstream(out: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     return [rng.standard_normal(out.shape), rng.standard_normal(out.shape), ones]
 
 
+def _told(error: Exception) -> str:
+    """What a student's rule raised, and in which line of it."""
+    message = " ".join(str(error).split()).rstrip(".")
+    package, numpy = Path(__file__).parents[1], Path(np.__file__).parent
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in (package, numpy))
+    ]
+    where = f", in `{frames[-1].line}`" if frames and frames[-1].line else ""
+    return f"The rule raised {type(error).__name__}{where}: {message or 'no message'}."
+
+
 def _copies(values: Iterable[Any]) -> list[Any]:
     return [v.copy() if isinstance(v, np.ndarray) else v for v in values]
 
@@ -237,5 +266,6 @@ def _as_gradient(result: Any) -> np.ndarray:
     except ValueError:
         gradient = np.asarray(None)
     if gradient.dtype.kind not in "fiub":
-        raise UnusableError("error", f"The rule returned what is no array of numbers: {type(result).__name__}.")
+        what = shown(gradient if gradient.dtype.kind == "c" else result)
+        raise UnusableError("error", f"The rule must return an array of real numbers, it returned {what}.")
     return gradient if gradient.dtype.kind == "f" else gradient.astype(np.float64)

@@ -9,22 +9,29 @@ import numpy as np
 
 from .case import Case
 from .mistakes.axes import not_summed, shifted, swapped, transposed, wrong_axis, wrong_shape
-from .mistakes.chain import at_input, at_output, not_linear, upstream_ignored, upstream_only
+from .mistakes.chain import argument_order, at_input, at_output, not_linear, upstream_ignored, upstream_only
 from .mistakes.numbers import factor, float32, kink, no_gradient, not_finite, odd_factor, sign
 from .mistakes.parts import diagonal_only, last_use, mask_inverted, some_entries
 from .report import Cause, Entry, Report
 
 UNKNOWN = Cause("unknown", "No single mistake that is known explains these numbers.")
-#: A note in a report where nothing is wrong.
+#: Notes in a report where nothing is wrong.
 AT_KINK = Cause(
     "kink",
     "Some elements lie next to a kink of the function, where any slope between those of the two sides is right.",
+)
+
+TOO_SMALL = Cause(
+    "too_small",
+    "All derivatives here are smaller than atol, so that wrong ones would pass, too: choose other inputs, or a "
+    "smaller atol.",
 )
 
 #: Names and hypotheses. All of a group are tested, and the first group of which one fits decides.
 GROUPS: list[list[tuple[str, Callable[[Case, int], str | None]]]] = [
     [("not_finite", not_finite)],
     [("float32", float32)],
+    [("argument_order", argument_order)],
     [("kink", kink), ("no_gradient", no_gradient), ("upstream_ignored", upstream_ignored)],
     [
         ("sign", sign),
@@ -88,6 +95,14 @@ def causes_of(case: Case) -> list[Cause]:
     return [cause for causes in wrong.values() for cause in causes]
 
 
+def notes(case: Case, kinks: list[Entry]) -> tuple[Cause, ...]:
+    """What is worth knowing where nothing is wrong."""
+    largest = max((np.abs(case.right(i)).max(initial=0.0) for i in case.checked), default=0.0)
+    says_zero = not any(np.any(case.given[i]) for i in case.checked)  # and then small numbers are noise
+    found = [AT_KINK] if kinks else []
+    return tuple(found) if says_zero or largest >= case.atol else (*found, TOO_SMALL)
+
+
 def report_on(case: Case, name: str) -> Report:
     """All elements for the first upstream gradient for which something is wrong, and the causes."""
     usable = [i for i in case.checked if case.comparable(i)]
@@ -109,7 +124,7 @@ def report_on(case: Case, name: str) -> Report:
         largest_error=max(errors, default=0.0),
         wrong=tuple(wrong),
         at_kinks=tuple(kinks),
-        causes=tuple(causes_of(case)) or tuple(AT_KINK for _ in kinks[:1]),
+        causes=tuple(causes_of(case)) or notes(case, kinks),
         analytic={i: None if case.given[i] is None else case.given[i][k] for i in case.checked},
         numeric={i: case.right(i)[k] for i in case.checked},
         upstream=case.upstream[k],

@@ -12,7 +12,7 @@ from ..backend import to_numpy, xp
 from ..messages import check_numbers, is_data, shown
 from ..primitive import raw_of
 from ..tensor import Tensor
-from .blame import detached, first_not_finite, wrong_rules
+from .blame import detached, first_not_finite, written_into, wrong_rules
 from .case import Case, Numeric, UnusableError, is_kink
 from .diagnosis import AT_KINK, UNKNOWN, causes_of, report_on
 from .report import Cause, Entry, GradcheckError, Report
@@ -125,7 +125,13 @@ def _refuse_odd_settings(who: str, f: Any, eps: float, atol: float, rtol: float)
 
 def _refuse_odd_result(f: Callable[..., Any], arrays: list) -> None:
     with np.errstate(all="ignore"):
-        first, second = (raw_of(f(*(x.copy() for x in arrays))) for _ in range(2))
+        try:
+            first, second = (raw_of(f(*(x.copy() for x in arrays))) for _ in range(2))
+        except TypeError as error:
+            if len(arrays) == 1:
+                raise
+            several = f"f was called with {len(arrays)} inputs; one input of several numbers is numpy.array([...])"
+            raise TypeError(f"check_vjp: {error}; {several}") from None
     if not is_data(first):
         raise TypeError(f"check_vjp: f must return one array or number, got {shown(first)}")
     if not np.array_equal(first, second, equal_nan=True):
@@ -222,6 +228,7 @@ class _Check:
     def compare(self, eps: float, atol: float, rtol: float) -> Report:
         """All derivatives computed in both ways."""
         wrong, at_kinks, compared, largest = [], [], 0, 0.0
+        careless = self.written_into()
         analytic = dict(zip(self.checked, self.analytic(), strict=True))
         slopes = {i: Numeric(self.values, self.arrays, i, [_row(self.weights)], eps) for i in self.checked}
         numeric = {i: both.mean[0] for i, both in slopes.items()}
@@ -242,12 +249,20 @@ class _Check:
                     wrong.append(entry)
                 compared += 1
         causes = [AT_KINK] if at_kinks else []
-        if wrong:
+        if careless:
+            causes = [careless]
+        elif wrong:
             causes = self.causes([*analytic.values(), *numeric.values()], eps, atol, rtol)
         found = tuple(wrong), tuple(at_kinks), tuple(causes)
         return Report(self.name, compared, largest, *found, analytic, numeric)
 
     # ---------------------------------------------------------------- why it is wrong
+
+    def written_into(self) -> Cause | None:
+        """A rule that writes into an array of others; looked for in a graph of its own, which it may spoil."""
+        copies = [Tensor(x.copy(), requires_grad=i in self.checked) for i, x in enumerate(self.arrays)]
+        with np.errstate(all="ignore"):
+            return written_into(self.recorded(*copies), self.weights)
 
     def causes(self, gradients: list[np.ndarray], eps: float, atol: float, rtol: float) -> list[Cause]:
         """A rule of an op, a part that is not recorded, or else what the numbers of the whole look like."""

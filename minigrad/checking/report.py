@@ -41,6 +41,10 @@ class Entry:
         return self.analytic / self.numeric if self.numeric else float("nan")
 
 
+#: Causes that accuse nobody.
+NOTES = ("kink", "too_small")
+
+
 @dataclasses.dataclass(frozen=True)
 class Cause:
     """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong).
@@ -88,7 +92,12 @@ class Report:
         )
 
     def __bool__(self) -> bool:
-        return not self.wrong and not self.unusable
+        accused = self.wrong or self.unusable or any(cause.name not in NOTES for cause in self.causes)
+        return not accused and not self._nothing_compared
+
+    @property
+    def _nothing_compared(self) -> bool:
+        return bool(self.at_kinks) and not self.compared
 
     # ---------------------------------------------------------------- in a terminal
 
@@ -107,12 +116,14 @@ class Report:
     def _verdict(self) -> str:
         if self:
             return f"{self.name}: {self.compared} derivatives agree, largest error {self.largest_error:.1e}"
+        if self._nothing_compared and not self.unusable:
+            return f"{self.name}: nothing could be compared, as every element lies next to a kink: choose other inputs"
         parts = [f"{len(self.wrong)} of {self.compared} derivatives disagree"] if self.wrong else []
         none = [str(i) for i in self.unusable if self.analytic[i] is None]
         other = [str(i) for i in self.unusable if self.analytic[i] is not None]
         parts += [f"there is no gradient of input {', '.join(none)}"] if none else []
         parts += [f"the gradient of input {', '.join(other)} has the wrong shape"] if other else []
-        return f"{self.name}: {'; '.join(parts)}"
+        return f"{self.name}: {'; '.join(parts) or 'the numbers agree, and a rule is wrong'}"
 
     def _upstream_line(self) -> list[str]:
         if not self.wrong or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
@@ -143,7 +154,8 @@ class Report:
 
     def _cause_lines(self) -> Iterable[str]:
         """One cause for an input or a rule on a line of its own; several as a list. A note is not repeated."""
-        if self:
+        if self or self._nothing_compared:
+            yield from (f"Note: {cause.text}" for cause in self.causes if cause.name != "kink")
             return
         for i, rule in dict.fromkeys((cause.input, cause.rule) for cause in self.causes):
             texts = [cause.text for cause in self.causes if (cause.input, cause.rule) == (i, rule)]

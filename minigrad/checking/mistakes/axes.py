@@ -51,8 +51,10 @@ def wrong_axis(case: Case, i: int) -> str | None:
     if case.repaired(i, lambda g, out, xs: (_turned(g), _turned(out), [_turned(x) for x in xs]), _turned):
         return text
     for axes in subsets(case.inputs[i].ndim):
-        summed = case.right(i).sum(axis=tuple(a + 1 for a in axes), keepdims=True)
-        if axes and case.predicted(i, np.broadcast_to(summed, case.right(i).shape)):
+        right, along = case.right(i), tuple(a + 1 for a in axes)
+        summed = right.sum(axis=along, keepdims=True)
+        differs = not np.allclose(right, right.mean(axis=along, keepdims=True))  # else a sum is only a factor
+        if axes and differs and case.predicted(i, np.broadcast_to(summed, case.right(i).shape)):
             return f"Summed over axis {', '.join(map(str, axes))}, where nothing has to be summed."
     for wide, gradients in widened(case, i):
         axes = broadcast_axes(case.inputs[i].shape, wide)

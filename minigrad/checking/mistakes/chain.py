@@ -11,6 +11,28 @@ from .parts import some_entries
 from .shapes import spreads
 
 
+def argument_order(case: Case, i: int) -> str | None:
+    """Right, if the rule is called with its arguments in another order; as it is, it does not scale with g."""
+    if _is_linear(case, i):
+        return None
+    for j in case.checked:
+        orders = [
+            lambda g, out, xs: (out, g, xs),
+            lambda g, out, xs, j=j: (xs[j], out, [*xs[:j], g, *xs[j + 1 :]]),
+            lambda g, out, xs, j=j: (xs[j], g, [*xs[:j], out, *xs[j + 1 :]]),
+            lambda g, out, xs, j=j: (out, xs[j], [*xs[:j], g, *xs[j + 1 :]]),
+        ]
+        if any(case.repaired(i, order) for order in orders):
+            return f"The rule takes its arguments in another order: it is called with g, out and the {case.noun}s."
+    return None
+
+
+def _is_linear(case: Case, i: int) -> bool:
+    """Whether the rule gives twice the gradient for twice the upstream gradient, or cannot be asked."""
+    doubled = case.again(i, lambda g, out, xs: (2.0 * g, out, xs))
+    return doubled is None or np.allclose(doubled, 2.0 * np.array(case.given[i]), rtol=1e-6)
+
+
 def upstream_ignored(case: Case, i: int) -> str | None:
     """The same result for every upstream gradient."""
     first, *others = case.given[i]
@@ -24,10 +46,7 @@ def upstream_ignored(case: Case, i: int) -> str | None:
 
 def not_linear(case: Case, i: int) -> str | None:
     """Not twice the gradient for twice the upstream gradient."""
-    if some_entries(case, i):
-        return None
-    doubled = case.again(i, lambda g, out, xs: (2.0 * g, out, xs))
-    if doubled is None or np.allclose(doubled, 2.0 * np.array(case.given[i]), rtol=1e-6):
+    if some_entries(case, i) or _is_linear(case, i):
         return None
     return "When the upstream gradient g doubles, the gradient must double, and this one does not."
 
