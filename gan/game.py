@@ -16,6 +16,7 @@ from typing import Any
 
 from minigrad import Tensor, nn, optim
 from minigrad.backend import Array
+from minigrad.messages import check_integers, shown
 
 from .data import Distribution, Normal
 from .objectives import Objective, named
@@ -39,8 +40,13 @@ class Player:
         steps: int = 1,
         schedule: optim.Schedule | None = None,
     ):
-        if steps < 1:
-            raise ValueError(f"{name}: steps must be at least 1, got {steps}")
+        check_integers(name, 1, steps=steps)
+        _check(name, "networks", networks, list | tuple, "a list of modules")
+        for network in networks:
+            _check(name, "a network", network, nn.Module, "a module")
+        _check(name, "the optimizer", optimizer, optim.Optimizer, "made by minigrad.optim")
+        _check(name, "the loss", loss, Callable, "a function of a batch")
+        _check(name, "the schedule", schedule, optim.Schedule | None, "made by minigrad.optim")
         self.name = name
         self.networks = list(networks)
         self.optimizer = optimizer
@@ -58,7 +64,7 @@ class Player:
             FloatingPointError: when the loss is not a finite number; nothing has been changed then.
         """
         before = _copies(self.buffers)
-        loss = self.loss(batch)
+        loss = self._loss_of(batch)
         value = loss.item()
         if not math.isfinite(value):
             _put_back(self.buffers, before)
@@ -67,6 +73,15 @@ class Player:
         loss.backward()
         self.optimizer.step()
         return value
+
+    def _loss_of(self, batch: Batch) -> Tensor:
+        """The loss as a tensor with one element, or an error that says what it is instead."""
+        _check(self.name, "the batch", batch, Mapping, "a dict of arrays")
+        loss = self.loss(_NamedBatch(self.name, batch))
+        _check(self.name, "the loss", loss, Tensor, "a tensor")
+        if loss.size != 1:
+            raise ValueError(f"{self.name}: the loss must be one number, such as a .mean(), got shape {loss.shape}")
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of all that the player's next steps depend on."""
@@ -78,6 +93,7 @@ class Player:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over what ``state_dict`` gave."""
+        _check(self.name, "the state", state, Mapping, "what state_dict() returned")
         for network, saved in zip(self.networks, state["networks"], strict=True):
             network.load_state_dict(saved)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -93,6 +109,11 @@ class Game:
     """
 
     def __init__(self, players: Sequence[Player], prior: Distribution, noise_size: int):
+        _check("Game", "players", players, list | tuple, "a list of gan.Player")
+        for player in players:
+            _check("Game", "a player", player, Player, "a gan.Player")
+        check_samples("Game", "the prior", prior)
+        check_integers("Game", 1, noise_size=noise_size)
         if len({player.name for player in players}) < len(players):
             raise ValueError(f"players need different names, got {', '.join(player.name for player in players)}")
         self.players = {player.name: player for player in players}
@@ -124,6 +145,7 @@ class Game:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over what ``state_dict`` gave; raises ValueError where the players have other names."""
+        _check("Game", "the state", state, Mapping, "what state_dict() returned")
         if state.keys() != self.players.keys():
             raise ValueError(f"the state is of {', '.join(state)}, the players are {', '.join(self.players)}")
         for name, player in self.players.items():
@@ -147,6 +169,15 @@ class TwoPlayerGame(Game):
         super().__init__(players, prior, _noise_size(generator))
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
 
+    @property
+    def objective(self) -> Objective:
+        """What both want; it may be set to another one, or to its name."""
+        return self._objective
+
+    @objective.setter
+    def objective(self, objective: str | Objective) -> None:
+        self._objective = named(objective)
+
 
 def _noise_size(generator: nn.Module) -> int:
     """How many numbers the first layer takes: the inputs of its weight (out, in)."""
@@ -154,6 +185,29 @@ def _noise_size(generator: nn.Module) -> int:
     if first is None or first.ndim < 2:
         raise ValueError("the generator's first parameter must be a weight (out, in): in is the size of the noise")
     return first.shape[1]
+
+
+def _check(who: str, what: str, value: Any, kind: Any, expected: str) -> None:
+    """Raises TypeError for a value that is not of the kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{who}: {what} must be {expected}, got {shown(value)}")
+
+
+def check_samples(who: str, what: str, source: Any) -> None:
+    """Raises TypeError for what cannot be drawn from."""
+    if isinstance(source, type) or not hasattr(source, "sample"):
+        raise TypeError(f"{who}: {what} needs a method sample(n, rng), as gan.data.Normal() has, got {shown(source)}")
+
+
+class _NamedBatch(dict):
+    """A batch that says whose it is and what it has, when it is asked for something else."""
+
+    def __init__(self, player: str, batch: Batch):
+        super().__init__(batch)
+        self.player = player
+
+    def __missing__(self, name: str) -> Array:
+        raise KeyError(f"{self.player}: the batch has no '{name}', only {', '.join(self)}")
 
 
 class _Bystanders:
@@ -211,8 +265,12 @@ def two_player(
     Raises:
         ValueError: when the objective is not known, or k is below 1.
     """
-    if k < 1:
-        raise ValueError(f"k, the discriminator's steps in a round, must be at least 1, got {k}")
+    check_integers("two_player", 1, k=k)
+    _check("two_player", "the generator", generator, nn.Module, "a module")
+    _check("two_player", "the discriminator", discriminator, nn.Module, "a module")
+    _check("two_player", "optimizer", optimizer, Callable | None, "a function of the parameters, such as optim.Adam")
+    _check("two_player", "schedule", schedule, Callable | None, "a function of the optimizer")
+    _noise_size(generator)  # says what is wrong before anything is made
     make_optimizer = optimizer or (lambda params: optim.Adam(params, lr=1e-3, betas=(0.5, 0.999)))
 
     def discriminator_loss(batch: Batch) -> Tensor:
@@ -230,5 +288,5 @@ def two_player(
         player("discriminator", discriminator, discriminator_loss, k),
         player("generator", generator, generator_loss, 1),
     ]
-    game = TwoPlayerGame(generator, discriminator, named(objective), players, prior or Normal())
+    game = TwoPlayerGame(generator, discriminator, named(objective), players, Normal() if prior is None else prior)
     return game

@@ -13,6 +13,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.messages import check_integers, shown
 
 from .data import Distribution
 
@@ -42,6 +43,7 @@ def _log_ratio(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
     """V(D, G) = E_p log D + E_q log(1 - D) in nats, for D = d on the grid. Source: Goodfellow et al. 2014, eq. 1."""
+    _check_on_grid("value", x, p=p, q=q, d=d)
     p, q, d = np.broadcast_arrays(p, q, d)
     # D* rounds to 0 or 1 where one density is below 2e-16 of the other. A weight as small as that counts as 0.
     on_data = _weighted_log(np.where((d == 0.0) & (p < 2e-16 * q), 0.0, p), d)
@@ -51,6 +53,7 @@ def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
 
 def kl(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
     """KL(p || q) = E_p log(p / q) in nats; infinite where p has mass and q has none."""
+    _check_on_grid("kl", x, p=p, q=q)
     return float(np.trapezoid(_log_ratio(p, q), x))
 
 
@@ -62,7 +65,17 @@ def _half_of_jsd(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 def jsd(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
     """The Jensen-Shannon divergence, KL(p || m) / 2 + KL(q || m) / 2 with m = (p + q) / 2, in nats: from 0 to log 2."""
+    _check_on_grid("jsd", x, p=p, q=q)
     return 0.5 * float(np.trapezoid(_half_of_jsd(p, q) + _half_of_jsd(q, p), x))
+
+
+def _check_on_grid(what: str, x: np.ndarray, **values: np.ndarray) -> None:
+    """Raises TypeError for a distribution in the place of its density, ValueError for another grid than x."""
+    for name, array in values.items():
+        if isinstance(array, Distribution):
+            raise TypeError(f"{what}: {name} is an array on the grid x, such as data.density(x), got {shown(array)}")
+        if np.ndim(array) and np.shape(array) != np.shape(x):
+            raise ValueError(f"{what}: {name} has shape {np.shape(array)}, the grid x has {np.shape(x)}")
 
 
 class GeneratedDistribution:
@@ -79,6 +92,10 @@ class GeneratedDistribution:
     """
 
     def __init__(self, generator: nn.Module, prior: Distribution, points: int = 4001):
+        if isinstance(generator, type) or not callable(generator):
+            raise TypeError(f"GeneratedDistribution: the generator must be a module, got {shown(generator)}")
+        _check_distribution("GeneratedDistribution", prior)
+        check_integers("GeneratedDistribution", 2, points=points)
         self.generator, self.prior = generator, prior
         self.z = np.linspace(*prior.support(), points)
         self.x, _ = self._value_and_slope(self.z)
@@ -138,6 +155,7 @@ class GeneratedDistribution:
 
     def jsd(self, data: Distribution) -> float:
         """The exact Jensen-Shannon divergence between data and p_g, in nats."""
+        _check_distribution("jsd", data)
         x = self._grid(data)
         p, q = data.density(x), self.density(x)
         finite = np.isfinite(q)  # where G turns p_g is not, but all integrals are
@@ -147,10 +165,16 @@ class GeneratedDistribution:
 
     def value(self, discriminator: nn.Module, data: Distribution) -> float:
         """V(D, G) in nats, exact but for the grid, for a discriminator that returns logits."""
+        _check_distribution("value", data)
         x = np.linspace(*data.support(), 2001)
         real = -np.logaddexp(0.0, -logits(discriminator, x))
         fake = -np.logaddexp(0.0, logits(discriminator, self.x))
         return float(np.trapezoid(data.density(x) * real, x)) + self.expectation(fake)
+
+
+def _check_distribution(who: str, value: Distribution) -> None:
+    if not isinstance(value, Distribution):
+        raise TypeError(f"{who}: needs a distribution with a density, such as gan.data.Normal(), got {shown(value)}")
 
 
 def logits(discriminator: nn.Module, x: np.ndarray) -> np.ndarray:

@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 from tqdm.auto import tqdm
 
+from minigrad import nn
 from minigrad.backend import Array
+from minigrad.messages import check_integers, shown
 
-from .game import Batch, Game
+from .game import Batch, Game, check_samples
 
 
 class Data(Protocol):
@@ -80,15 +82,22 @@ def train(
         ValueError: when steps is negative or batch_size below 1.
         FloatingPointError: when a loss is no longer a finite number; it says in which round.
     """
-    if steps < 0 or batch_size < 1:
-        raise ValueError(f"train: steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}")
-    rng = np.random.default_rng(seed)
+    if not isinstance(game, Game):
+        raise TypeError(f"train: the game comes first, such as gan.two_player makes, got {shown(game)}")
+    check_samples("train", "the data", data)
+    check_integers("train", 0, steps=steps)
+    check_integers("train", 1, batch_size=batch_size)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"train: callback must be a function of the round and the losses, got {shown(callback)}")
+    rng = nn.init.generator(seed)
     history = History()
     with tqdm(total=steps, disable=not progress, unit="round", dynamic_ncols=True) as bar:
         for done in range(steps + 1):
             losses = _play(game, lambda: draw_batch(game, data, batch_size, rng), done) if done else {}
             bar.update(bool(done))
             measured = (callback(done, losses) if callback else None) or {}
+            if not isinstance(measured, Mapping):
+                raise TypeError(f"train: callback must return a dict of numbers or None, it returned {shown(measured)}")
             if measured:
                 bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()}, refresh=False)
             history.add({"round": done, **losses, **measured})

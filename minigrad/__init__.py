@@ -8,12 +8,14 @@ y.backward()
 x.grad  # array([2., 4., 6.], dtype=float32)
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from numpy import float32, float64, int64
 
-from . import backend, nn, optim
-from .autograd import enable_grad, grad, hessian, hvp, jacobian, no_grad
-from .gradcheck import GradcheckError, check_vjp, gradcheck, gradgradcheck
-from .inspect import backward_steps, detect_anomaly, profile
+from . import backend, messages, nn, optim
+from .autograd import enable_grad, grad, no_grad
+from .derivatives import hessian, hvp, jacobian
 from .io import load, save
 from .nn.init import manual_seed
 from .ops.convolution import conv2d, conv_transpose2d
@@ -63,4 +65,28 @@ from .ops.shaping import (
 from .primitive import primitive
 from .tensor import Tensor, tensor
 
+if TYPE_CHECKING:
+    from .checking import GradcheckError, check_vjp, gradcheck, gradgradcheck
+    from .inspect import backward_steps, detect_anomaly, graph, profile
+
 __version__ = "0.1.0"
+
+#: Imported when they are first asked for: the engine alone takes little longer to import than NumPy.
+_TOOLS = {
+    "checking": ("GradcheckError", "check_vjp", "gradcheck", "gradgradcheck"),
+    "inspect": ("backward_steps", "detect_anomaly", "graph", "profile"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Called for names that are not here yet: imports a tool, or says what is there instead."""
+    for module, names in _TOOLS.items():
+        if name in (module, *names):
+            tools = importlib.import_module(f".{module}", __name__)
+            globals().update({tool: getattr(tools, tool) for tool in names})
+            return globals()[name]
+    raise messages.no_such_function(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *(name for names in _TOOLS.values() for name in names)})

@@ -7,13 +7,15 @@ record themselves, and the gradients can be differentiated again.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
 from .backend import Array, is_array, xp
+from .messages import MISTAKES, explain_rule, shown
 from .ops.elementwise import astype
 from .primitive import Node, grad_mode, observers, raw_of
 from .tensor import Tensor
@@ -54,9 +56,12 @@ def _walk(
             vjp = op.vjps[i]
             if vjp is None:
                 continue
-            grad = vjp(g, out, *args, **options)
-            if grad.dtype is not value.dtype or grad.shape != value.shape:
-                grad = _fit(grad, value, op, i)
+            try:
+                grad = vjp(g, out, *args, **options)
+                if grad.dtype is not value.dtype or grad.shape != value.shape:
+                    grad = _fit(grad, value, op, i)
+            except MISTAKES as error:
+                raise explain_rule(op, i, error).with_traceback(error.__traceback__) from None
             total = grads.get(parent)
             if total is None:
                 total = grad
@@ -68,10 +73,14 @@ def _walk(
             yield node, i, g, grad, total
 
 
-def _run(walk: Iterator[Sent]) -> None:
-    """Goes through a walk to its end, with the observers looking on."""
+def _observed(walk: Iterator[Sent]) -> Iterator[Sent]:
     for observer in observers:
         walk = observer.backward(walk)
+    return walk
+
+
+def _run(walk: Iterator[Sent]) -> None:
+    """Goes through a walk to its end."""
     deque(walk, maxlen=0)
 
 
@@ -134,6 +143,8 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
         gradient = xp.asarray(gradient) if not is_array(gradient) else gradient
     if gradient.shape != y.shape:
         raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
+    if gradient.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: the gradient is of numbers, got {shown(gradient)}")
     return gradient if gradient.dtype == y.dtype else astype(gradient, dtype=y.dtype)
 
 
@@ -152,9 +163,9 @@ def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
     seed = _seed(y, gradient, "backward")
     grads = {y: raw_of(seed)}
     given_out = {id(grads[y])}
-    yield from _walk(grads, None, (), record=False)
+    yield from _observed(_walk(grads, None, (), record=False))
     for leaf, g in grads.items():
-        leaf.grad = _own(g, given_out) if leaf.grad is None else xp.asarray(leaf.grad + g)
+        leaf._grad = _own(g, given_out) if leaf._grad is None else xp.asarray(leaf._grad + g)
 
 
 def _own(g: Any, given_out: set[int]) -> Array:
@@ -183,8 +194,7 @@ def grad(
         ValueError: when an output has several elements and no gradient in grad_outputs, or shapes do not match.
         RuntimeError: when an input has no part in the outputs, or a value was replaced since it was used.
     """
-    outputs = [outputs] if isinstance(outputs, Node) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Node) else list(inputs)
+    outputs, inputs = _tensors("outputs", outputs), _tensors("inputs", inputs)
     given = [None] * len(outputs) if grad_outputs is None else grad_outputs
     given = list(given) if isinstance(given, list | tuple) else [given]
     if len(given) != len(outputs):
@@ -194,7 +204,18 @@ def grad(
     if not create_graph:
         given_out = {id(raw_of(g)) for g in given}
         grads = {x: Tensor(_own(g, given_out)) for x, g in grads.items()}
-    return tuple(_result(grads, x, i, materialize_grads) for i, x in enumerate(inputs))
+    return tuple(_result(grads, x, i, materialize_grads, outputs) for i, x in enumerate(inputs))
+
+
+def _tensors(what: str, given: Any) -> list[Tensor]:
+    """The outputs or the inputs of ``grad`` as a list."""
+    several = isinstance(given, Iterable) and not (isinstance(given, Node | str) or is_array(given))
+    tensors = list(given) if several else [given]
+    for x in tensors:
+        if not isinstance(x, Node):
+            cure = "give it what that returns" if what == "outputs" else "a module's are module.parameters()"
+            raise TypeError(f"grad: {what} are tensors, got {shown(x)}{'; ' + cure if callable(x) else ''}")
+    return tensors
 
 
 def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record: bool) -> dict[Tensor, Any]:
@@ -205,7 +226,7 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
             if y in wanted:
                 g = _as_tensor(g) if record else raw_of(g)
                 grads[y] = grads[y] + g if y in grads else g
-        _run(_walk(grads, wanted, set(inputs), record))
+        _run(_observed(_walk(grads, wanted, set(inputs), record)))
     return grads
 
 
@@ -213,19 +234,35 @@ def _as_tensor(g: Any) -> Tensor:
     return g if isinstance(g, Node) else Tensor(g)
 
 
-def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool) -> Tensor:
+def _result(grads: dict[Tensor, Tensor], x: Tensor, i: int, zeros: bool, outputs: list[Tensor]) -> Tensor:
     if x in grads:
         return grads[x]
     if zeros:
         return Tensor(xp.zeros_like(x.value))
-    why = "does not require gradients" if not x.tracked else "has no part in the outputs"
-    raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}; materialize_grads=True returns zeros for it")
+    if not x.tracked:
+        why = "does not require gradients; materialize_grads=True returns zeros for it"
+    elif not any(y.tracked for y in outputs):
+        why = "has no part in the outputs: they require no gradients; a gradient does after create_graph=True"
+    else:
+        why = "has no part in the outputs; materialize_grads=True returns zeros for it"
+    raise RuntimeError(f"grad: input {i}, of shape {x.shape}, {why}")
 
 
 # ---------------------------------------------------------------- switching recording off and on
 
 
 class _Recording(contextlib.ContextDecorator):
+    def __init__(self, *given: Any) -> None:
+        if given:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no arguments: write @{name}() above a function, or with {name}():")
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):  # its body runs after the call has returned
+            name = type(self).__name__
+            raise TypeError(f"{name} cannot decorate a generator function: write with {name}(): inside, between yields")
+        return super().__call__(function)
+
     def __enter__(self) -> None:
         grad_mode.outer.append(grad_mode.enabled)
         grad_mode.enabled = self.enabled
@@ -244,44 +281,3 @@ class enable_grad(_Recording):  # noqa: N801, PyTorch's name
     """Within this context ops are recorded again, inside ``no_grad``."""
 
     enabled = True
-
-
-# ---------------------------------------------------------------- matrices of derivatives
-
-
-def _leaf(x: Array | Tensor) -> Tensor:
-    return Tensor(raw_of(x), requires_grad=True)
-
-
-def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
-    """The gradient of each element of y with respect to x."""
-    for i in range(y.size):
-        unit = xp.zeros(y.size, dtype=y.dtype)
-        unit[i] = 1.0
-        yield grad(y, x, unit.reshape(y.shape), materialize_grads=True)[0].value
-
-
-def jacobian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
-    """All first derivatives of f at x; the shape is that of f(x) followed by that of x."""
-    x = _leaf(x)
-    with enable_grad():
-        y = f(x)
-    rows = list(_derivative_rows(y, x))
-    return Tensor(xp.stack(rows).reshape(y.shape + x.shape) if rows else xp.zeros(y.shape + x.shape, x.dtype))
-
-
-def _gradient_of(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    with enable_grad():
-        return grad(f(x), x, create_graph=True, materialize_grads=True)[0]
-
-
-def hessian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
-    """All second derivatives at x of f, whose result is a single number; the shape is that of x twice."""
-    return jacobian(lambda x: _gradient_of(f, x), x)
-
-
-def hvp(f: Callable[[Tensor], Tensor], x: Array | Tensor, v: Array | Tensor) -> Tensor:
-    """The Hessian of f at x times v, of the shape of x, at the cost of two gradients and without the Hessian."""
-    x = _leaf(x)
-    v = v if isinstance(v, Node) else xp.asarray(v)
-    return grad(_gradient_of(f, x), x, v, materialize_grads=True)[0]

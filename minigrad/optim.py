@@ -6,11 +6,11 @@ A step gives every parameter a new array and never writes into the old one, whic
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .backend import Array, xp
-from .primitive import raw_of
+from .messages import check_integers, check_numbers, shown
 from .tensor import Tensor
 
 
@@ -25,12 +25,12 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
-        if not isinstance(params, Iterable):
-            raise TypeError(f"{type(self).__name__}: params are tensors; a module's are module.parameters()")
-        params = [params] if isinstance(params, Tensor) else list(params)
+        several = isinstance(params, Iterable) and not isinstance(params, Tensor | Mapping)
+        params = list(params) if several else [params]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"{type(self).__name__}: params are tensors, got {type(p).__name__}")
+                cure = "a module's are module.parameters()"
+                raise TypeError(f"{type(self).__name__}: params are tensors, got {shown(p)}; {cure}")
             if not p.is_leaf:
                 raise ValueError(f"{type(self).__name__}: the result of {p.op.__name__} cannot learn, only leaves can")
         self.params = list(dict.fromkeys(params))  # one that is shared moves once
@@ -42,6 +42,7 @@ class Optimizer:
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
 
     def _at_least_0(self, **settings: float) -> None:
+        check_numbers(type(self).__name__, **settings)
         for name, value in settings.items():
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{type(self).__name__}: {name} must be 0 or more and finite, got {value}")
@@ -53,7 +54,7 @@ class Optimizer:
     def step(self) -> None:
         """Moves every parameter that has a gradient."""
         for p, state in zip(self.params, self.state, strict=True):
-            if p.grad is None:
+            if p._grad is None:
                 continue
             g = self._checked(p)
             if self.weight_decay:
@@ -63,7 +64,7 @@ class Optimizer:
             p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
-        g = raw_of(p.grad)
+        g = p._grad
         if g.shape != p.value.shape:
             raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} has a gradient of {g.shape}")
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
@@ -71,7 +72,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for p in self.params:
-            p.grad = None
+            p._grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, and copies of what is remembered of each parameter."""
@@ -79,6 +80,8 @@ class Optimizer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what ``state_dict`` gave; raises ValueError where the number of parameters differs."""
+        if not isinstance(state, Mapping) or not {"lr", "state"} <= state.keys():
+            raise TypeError(f"load_state_dict: takes what an optimizer's state_dict() returned, got {shown(state)}")
         if len(state["state"]) != len(self.params):
             raise ValueError(f"the state is of {len(state['state'])} parameters, there are {len(self.params)}")
         self.lr = state["lr"]
@@ -157,8 +160,11 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(params, lr, weight_decay)
+        if not isinstance(betas, list | tuple):
+            raise TypeError(f"Adam: betas are two numbers, such as (0.9, 0.999), got {shown(betas)}")
         if len(betas) != 2:
             raise ValueError(f"Adam: betas are two numbers, got {tuple(betas)}")
+        check_numbers("Adam", beta1=betas[0], beta2=betas[1])
         for beta in betas:
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"Adam: betas must be within [0, 1), got {tuple(betas)}")
@@ -199,6 +205,8 @@ class Schedule:
     """
 
     def __init__(self, optimizer: Optimizer):
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{type(self).__name__}: the optimizer comes first, got {shown(optimizer)}")
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.steps = 0
@@ -218,8 +226,8 @@ class StepLR(Schedule):
     """The rate times gamma after every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        if step_size < 1:
-            raise ValueError(f"StepLR: step_size must be at least 1, got {step_size}")
+        check_integers("StepLR", 1, step_size=step_size)
+        check_numbers("StepLR", gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
@@ -234,8 +242,8 @@ class LinearLR(Schedule):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0, total_iters: int = 5
     ):
-        if total_iters < 1:
-            raise ValueError(f"LinearLR: total_iters must be at least 1, got {total_iters}")
+        check_integers("LinearLR", 1, total_iters=total_iters)
+        check_numbers("LinearLR", start_factor=start_factor, end_factor=end_factor)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer)
 
@@ -252,8 +260,8 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
-        if T_max < 1:
-            raise ValueError(f"CosineAnnealingLR: T_max must be at least 1, got {T_max}")
+        check_integers("CosineAnnealingLR", 1, T_max=T_max)
+        check_numbers("CosineAnnealingLR", eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 

@@ -18,12 +18,14 @@ This file knows how a call is recorded; ``autograd.py`` knows how the record is 
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from .backend import DEFAULT_FLOAT, Array, xp
+from .backend import DEFAULT_FLOAT, Array, is_array, xp
+from .messages import MISTAKES, explain, is_data, not_data, shown
 
 
 class Node:
@@ -36,7 +38,7 @@ class Node:
     __slots__ = (
         "value",  # the raw array
         "tracked",  # whether gradients flow through here
-        "grad",  # the accumulated gradient of a leaf, a raw array or None
+        "_grad",  # the accumulated gradient of a leaf, a raw array or None; set through Tensor.grad, which looks at it
         "op",  # the primitive that made it; None for a leaf
         "args",  # that primitive's arguments: Nodes and constants
         "saved",  # the same as raw arrays, as they were when the op ran
@@ -75,7 +77,12 @@ def primitive(forward: Callable[..., Any]) -> Any:
     requires gradients. The rules are added with ``op.defvjps(...)``, or ``op.defvjp_each(...)`` for an op that takes
     any number of arguments. An op with no rules gives results that require no gradient. In messages it is called by
     the function's name, without a leading underscore.
+
+    Raises:
+        TypeError: when forward is not a function of Python, whose arguments can be counted.
     """
+    if not hasattr(forward, "__code__"):
+        raise TypeError(f"primitive: takes a function written with def or lambda, got {shown(forward)}")
 
     @functools.wraps(forward)
     def op(*args, **options):
@@ -85,7 +92,10 @@ def primitive(forward: Callable[..., Any]) -> Any:
             if isinstance(a, Node):
                 break
         else:
-            return forward(*args, **options)
+            try:
+                return forward(*args, **options)
+            except MISTAKES as error:
+                raise explain(op, args, error).with_traceback(error.__traceback__) from None
 
         raw, tracked, odd_constant, integers_only = [], False, False, False
         for a in args:
@@ -107,14 +117,14 @@ def primitive(forward: Callable[..., Any]) -> Any:
             run = _observed(op, run)
         try:
             value = run(*raw, **options)
-        except (IndexError, TypeError, ValueError) as error:
-            raise _explain(op, raw, error).with_traceback(error.__traceback__) from None
-        if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
-            value = xp.asarray(value)
+        except MISTAKES as error:
+            raise explain(op, raw, error).with_traceback(error.__traceback__) from None
+        if not isinstance(value, _ndarray):
+            value = _one_array(op, value)
 
         out = _new(Node.result_type)
         out.value = value
-        out.grad = None
+        out._grad = None
         if tracked and grad_mode.enabled and op.vjps is not None:
             out.tracked = True
             out.op = op
@@ -142,6 +152,16 @@ def _observed(op: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _one_array(op: Any, value: Any) -> Array:
+    """What an op returned, as the array that it must be."""
+    if isinstance(value, _scalar):  # NumPy makes scalars of 0-d results
+        return xp.asarray(value)
+    if not is_array(value):
+        several = "; several results are several ops" if isinstance(value, list | tuple) else ""
+        raise TypeError(f"{op.__name__}: an op returns one array, this one returned {shown(value)}{several}")
+    return value
+
+
 def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
     for name, option in options.items():
         if isinstance(option, Node):
@@ -150,9 +170,14 @@ def _refuse_tensors(op: Any, options: dict[str, Any]) -> None:
 
 def _define_vjps(op: Any, *vjps: Callable[..., Any] | None) -> None:
     """One VJP for each argument, in order; None where an argument has no derivative by design."""
+    if op.__wrapped__.__code__.co_flags & inspect.CO_VARARGS:
+        raise TypeError(f"{op.__name__}: takes any number of arguments; defvjp_each defines the one VJP of them all")
+    for vjp in vjps:
+        if not (vjp is None or callable(vjp)):
+            raise TypeError(f"{op.__name__}: a VJP is a function or None, got {shown(vjp)}")
     count = op.__wrapped__.__code__.co_argcount
     if len(vjps) != count:
-        raise TypeError(f"{op.__name__}: defvjps needs one VJP for each of {count} arguments, got {len(vjps)}")
+        raise TypeError(f"{op.__name__}: defvjps needs one function for each of {count} arguments, got {len(vjps)}")
     op.vjps = vjps
 
 
@@ -183,18 +208,22 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
             args[i] = raw[i] = a.item()
         if isinstance(raw[i], complex):
             raise TypeError(f"{op.__name__}: complex numbers have no gradients here, got {a}")
+        if not (isinstance(raw[i], list | tuple | None) or is_data(raw[i])):
+            raise not_data(op.__name__, a)
     floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
     for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
-            a = args[i] = raw[i] = _array_beside(floats, a)
+            a = args[i] = raw[i] = _array_beside(op.__name__, floats, a)
         if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
             args[i] = raw[i] = a.astype(xp.result_type(*floats))
     return tuple(args), not floats
 
 
-def _array_beside(floats: list, data: Any) -> Array:
+def _array_beside(op: str, floats: list, data: Any) -> Array:
     """A list or a number as an array; of floats, as those beside it are."""
     array = xp.asarray(data)
+    if not is_data(array):
+        raise not_data(op, data)
     return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
 
 
@@ -206,7 +235,7 @@ def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> A
     try:
         with xp.errstate(all="ignore"):
             value = forward(*raw, **options)
-        if value.dtype.kind != "f" or "dtype" in options:  # a cast is told its type
+        if not hasattr(value, "dtype") or value.dtype.kind != "f" or "dtype" in options:  # a cast is told its type
             return value
     except TypeError:
         pass
@@ -215,10 +244,17 @@ def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> A
     )
 
 
-def as_arrays(*args: Any) -> list:
-    """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive."""
+def as_arrays(op: str, *args: Any) -> list:
+    """The arguments with lists and numbers made arrays, for an op that must know shapes before it calls a primitive.
+
+    Raises:
+        TypeError: when one of them is not numeric, or an array of a foreign package.
+    """
+    for a in args:
+        if hasattr(a, "ndim") and not (isinstance(a, Node) or is_data(a)):
+            raise not_data(op, a)
     floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    return [a if hasattr(a, "ndim") else _array_beside(floats, a) for a in args]
+    return [a if hasattr(a, "ndim") else _array_beside(op, floats, a) for a in args]
 
 
 def raw_of(x: Any) -> Any:
@@ -228,19 +264,3 @@ def raw_of(x: Any) -> Any:
 
 def _is_differentiable(op: Any, i: int) -> bool:
     return op.vjps is not None and op.vjps[i] is not None
-
-
-def _explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
-    """The error again, with the op's name and the shapes it was given."""
-    kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
-    message = str(error)
-    if message.startswith(f"{op.__name__}: "):
-        return kind(message)
-    shapes = [str(a.shape) for a in raw if hasattr(a, "shape")]
-    if kind is ValueError and "broadcast" in message and len(shapes) > 1:
-        return ValueError(
-            f"{op.__name__}: shapes {' and '.join(shapes)} do not broadcast: "
-            "counted from the last axis, sizes must be equal or 1"
-        )
-    given = f" (given {', '.join(shapes)})" if shapes else ""
-    return kind(f"{op.__name__}: {message.rstrip('. ')}{given}")

@@ -7,11 +7,13 @@ from typing import Any
 
 from . import backend
 from .backend import DEFAULT_FLOAT, Array, xp
+from .guest import Guest
+from .messages import shown
 from .ops import elementwise, linalg, reduction, shaping
 from .primitive import Node, grad_mode, raw_of
 
 
-class Tensor(Node):
+class Tensor(Guest, Node):
     """An array of floats, integers or booleans and, where gradients are asked for, the op that it came from.
 
     ``Tensor(array)`` wraps an array without copying it; ``minigrad.tensor`` copies, and takes lists and numbers too.
@@ -22,21 +24,18 @@ class Tensor(Node):
 
     __slots__ = ()
 
-    # NumPy and CuPy then leave `array * tensor` to the tensor instead of making an array of objects.
-    __array_ufunc__ = None
-
     def __init__(self, data: Array, requires_grad: bool = False):
         if not backend.is_array(data):
             data = _as_array(data, None)
         if data.dtype.kind not in "fiub":
-            raise TypeError(f"tensor: elements are floats, integers or booleans, got {data.dtype}")
+            raise TypeError(f"tensor: elements are floats, integers or booleans, got {shown(data)}")
         self.value = data
-        self.grad = None
+        self._grad = None
         self.op = None
         self.args = ()
         self.tracked = False
         if requires_grad:
-            self.requires_grad = True
+            self.requires_grad = requires_grad
 
     # ---------------------------------------------------------------- what it is
 
@@ -70,6 +69,8 @@ class Tensor(Node):
     def requires_grad(self, requires_grad: bool) -> None:
         if self.op is not None:
             raise RuntimeError(f"requires_grad is set on leaves; this is a result of {self.op.__name__}: use detach()")
+        if type(requires_grad) is not bool and not isinstance(requires_grad, xp.bool_):
+            raise TypeError(f"requires_grad is True or False, got {shown(requires_grad)}")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(
                 f"gradients need floats, got {self.dtype}: make the tensor with dtype=minigrad.float32, "
@@ -113,6 +114,25 @@ class Tensor(Node):
 
     # ---------------------------------------------------------------- gradients
 
+    @property
+    def grad(self) -> Array | None:
+        """What ``backward`` added up here: a raw array of the tensor's shape and dtype, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Array | None) -> None:
+        grad = raw_of(grad)
+        if grad is None:
+            self._grad = None
+            return
+        if isinstance(grad, xp.generic):
+            grad = xp.asarray(grad)
+        if not backend.is_array(grad) or grad.dtype.kind not in "fiu":
+            raise TypeError(f"grad is an array of numbers or None, got {shown(grad)}")
+        if grad.shape != self.shape:
+            raise ValueError(f"a gradient of shape {grad.shape} does not fit a tensor of shape {self.shape}")
+        self._grad = grad if grad.dtype == self.dtype else grad.astype(self.dtype)
+
     def backward(self, gradient: Array | None = None) -> None:
         """Adds to the ``.grad`` of every leaf the gradient of this tensor, or of sum(gradient * tensor).
 
@@ -152,7 +172,10 @@ class Tensor(Node):
 
     def _values_for(self, what: str) -> Array:
         if self.tracked:
-            raise TypeError(f"{what} would lose the gradient of a tensor that requires one; call detach() first")
+            raise TypeError(
+                f"{what} would lose the gradient of a tensor that requires one; call detach() first, "
+                "or compute with minigrad's functions"
+            )
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -194,7 +217,9 @@ class Tensor(Node):
     def __reduce__(self) -> tuple:
         """Copies and pickles leaves; the graph behind a result is not part of its value."""
         if self.op is not None:
-            raise TypeError(f"the result of {self.op.__name__} cannot be copied or pickled; call detach() first")
+            raise TypeError(
+                f"the result of {self.op.__name__} cannot be copied, pickled or plotted; call detach() first"
+            )
         return _restore, (type(self), self.value, self.tracked)
 
     # ---------------------------------------------------------------- elements
@@ -320,6 +345,7 @@ class Tensor(Node):
 
     def to(self, dtype: Any) -> Tensor:
         """The tensor with elements of another type; itself where it has that type already."""
+        dtype = dtype_of("to", dtype)
         return self if self.dtype == dtype else elementwise.astype(self, dtype=dtype)
 
     def float(self) -> Tensor:
@@ -334,8 +360,31 @@ class Tensor(Node):
 Node.result_type = Tensor
 
 
+def dtype_of(op: str, dtype: Any) -> Any:
+    """The dtype that dtype stands for; raises TypeError for what is none, or none of numbers."""
+    try:
+        found = None if dtype is None else xp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found.kind not in "fiub":
+        devices = "; there are no devices" if dtype in ("cpu", "cuda") else ""
+        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{devices}")
+    return found
+
+
 def _as_array(data: Any, dtype: Any) -> Array:
-    array = xp.asarray(data, dtype=dtype)
+    if isinstance(data, list | tuple) and any(isinstance(x, Node) and x.tracked for x in data):
+        raise TypeError("tensor: a list of tensors that require gradients becomes one tensor by minigrad.stack")
+    try:
+        array = xp.asarray(data, dtype=None if dtype is None else dtype_of("tensor", dtype))
+    except ValueError as error:
+        ragged = isinstance(data, list | tuple) and "inhomogeneous" in str(error)
+        raise ValueError(
+            "tensor: lists within a list must all be of one length" if ragged else f"tensor: {error}"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        given = shown(array if isinstance(data, list | tuple) else data)
+        raise TypeError(f"tensor: elements are floats, integers or booleans, got {given}")
     if dtype is None and array.dtype == xp.float64 and not hasattr(data, "dtype"):
         array = array.astype(DEFAULT_FLOAT)
     return array

@@ -3,6 +3,8 @@
 python notebooks/build.py [name ...]             all notebooks, or those named
 python notebooks/build.py --check [name ...]     runs them and writes nothing; fails where one is out of step
 
+A name is such as 01_derivatives_to_tensors, or solutions/06_gradient_checking.
+
 What changes from run to run is left out, so that a notebook changes only where its source or its results do.
 """
 
@@ -40,8 +42,14 @@ _UNIQUE_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]
 
 
 def sources() -> list[Path]:
-    """The sources, in the order in which they are taught."""
-    return sorted(path for path in FOLDER.glob("*.py") if path != Path(__file__).resolve())
+    """The sources, in the order in which they are taught, and then the solutions of their exercises."""
+    lessons = (path for path in FOLDER.glob("*.py") if path != Path(__file__).resolve())
+    return [*sorted(lessons), *sorted(FOLDER.glob("solutions/*.py"))]
+
+
+def name_of(source: Path) -> str:
+    """The path in the folder of the notebooks, with no suffix."""
+    return source.relative_to(FOLDER).with_suffix("").as_posix()
 
 
 def read_source(source: Path) -> NotebookNode:
@@ -161,12 +169,12 @@ def _cells(notebook: NotebookNode) -> list[tuple[str, str]]:
 def main(arguments: list[str] | None = None) -> int:
     """Builds or checks; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="such as 01_derivatives_to_tensors; all notebooks if left out")
+    parser.add_argument("names", nargs="*", help="such as 01_derivatives_to_tensors; all if left out")
     parser.add_argument("--check", action="store_true", help="run, but write nothing; fail where out of step")
     options = parser.parse_args(arguments)
 
-    by_name = {source.stem: source for source in sources()}
-    names = [Path(name).stem for name in options.names] or list(by_name)
+    by_name = {name_of(source): source for source in sources()}
+    names = [_without_folder_and_suffix(name) for name in options.names] or list(by_name)
     if unknown := [name for name in names if name not in by_name]:
         parser.error(f"there is no notebook {', '.join(unknown)}; there is {', '.join(by_name)}")
 
@@ -188,6 +196,10 @@ def main(arguments: list[str] | None = None) -> int:
     for problem in found:
         print(problem)
     return 1 if found else 0
+
+
+def _without_folder_and_suffix(name: str) -> str:
+    return Path(name).with_suffix("").as_posix().removeprefix("notebooks/")
 
 
 if __name__ == "__main__":

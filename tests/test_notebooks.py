@@ -22,7 +22,7 @@ def _load_build():
 
 
 build = _load_build()
-each_notebook = pytest.mark.parametrize("source", build.sources(), ids=lambda source: source.stem)
+each_notebook = pytest.mark.parametrize("source", build.sources(), ids=build.name_of)
 
 
 def test_there_are_notebooks():
@@ -40,15 +40,15 @@ def test_small_enough_to_commit(source):
 
 
 def test_every_notebook_has_a_source():
-    names = {source.stem for source in build.sources()}
-    assert {notebook.stem for notebook in FOLDER.glob("*.ipynb")} == names
+    notebooks = [*FOLDER.glob("*.ipynb"), *FOLDER.glob("solutions/*.ipynb")]
+    assert {build.name_of(notebook) for notebook in notebooks} == {build.name_of(source) for source in build.sources()}
 
 
 @each_notebook
 def test_runs(source, tmp_path):
     # A process of its own keeps the sockets, event loops and deprecations of Jupyter out of this one, where every
     # warning is an error.
-    command = [sys.executable, str(FOLDER / "build.py"), "--check", source.stem]
+    command = [sys.executable, str(FOLDER / "build.py"), "--check", build.name_of(source)]
     env = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(tmp_path), "TEMP": str(tmp_path), "TMP": str(tmp_path)}
     env.pop("DISPLAY", None)
     result = subprocess.run(
@@ -134,3 +134,15 @@ def test_problems_are_found(tmp_path, change, message):
 
 def _write(source, notebook):
     source.with_suffix(".ipynb").write_text(build.nbformat.writes(notebook), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "argument", ["06_gradient_checking", "06_gradient_checking.py", "notebooks/06_gradient_checking.ipynb"]
+)
+def test_a_notebook_is_named_with_or_without_folder_and_suffix(argument, monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(build, "execute", ran.append)
+    monkeypatch.setattr(build, "problems", lambda source: [build.name_of(source)])
+    assert build.main(["--check", argument]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "06_gradient_checking"
+    assert len(ran) == 1

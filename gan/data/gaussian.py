@@ -10,6 +10,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from minigrad.messages import check_integers, check_numbers, shown
+
 
 class Distribution(abc.ABC):
     """A distribution of one real number, with a density in closed form."""
@@ -35,6 +37,9 @@ class Distribution(abc.ABC):
 
     def sample(self, n: int, rng: np.random.Generator, size: int = 1) -> np.ndarray:
         """n rows of size independent numbers each: (n, size), float32."""
+        check_integers("sample", 0, n=n, size=size)
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"sample: rng must be a generator, such as numpy.random.default_rng(0), got {shown(rng)}")
         return self._draw((n, size), rng).astype(np.float32)
 
 
@@ -46,6 +51,7 @@ class Normal(Distribution):
     std: float = 1.0
 
     def __post_init__(self) -> None:
+        check_numbers("Normal", mean=self.mean, std=self.std)
         if not self.std > 0:
             raise ValueError(f"Normal: std must be above 0, got {self.std}")
 
@@ -74,6 +80,7 @@ class Uniform(Distribution):
     high: float = 1.0
 
     def __post_init__(self) -> None:
+        check_numbers("Uniform", low=self.low, high=self.high)
         if not self.low < self.high:
             raise ValueError(f"Uniform: low must be below high, got {self.low} and {self.high}")
 
@@ -107,7 +114,12 @@ class Mixture(Distribution):
     """One of several distributions, chosen with the given weights, which are scaled to sum to 1."""
 
     def __init__(self, components: Sequence[Distribution], weights: Sequence[float] | None = None):
-        weights = np.ones(len(components)) if weights is None else np.asarray(weights, float)
+        if not isinstance(components, list | tuple):
+            raise TypeError(f"Mixture: takes a list of distributions, got {shown(components)}")
+        for component in components:
+            if not isinstance(component, Distribution):
+                raise TypeError(f"Mixture: components are distributions, such as Normal(), got {shown(component)}")
+        weights = np.ones(len(components)) if weights is None else np.array(weights, float, ndmin=1)
         if len(weights) != len(components) or len(components) == 0 or not (weights > 0).all():
             raise ValueError(f"Mixture: {len(components)} components need as many weights above 0, got {weights}")
         self.components = tuple(components)

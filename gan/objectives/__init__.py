@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from minigrad.messages import shown
+
 from . import minimax
 from .objective import Objective
 
@@ -13,9 +15,12 @@ def named(name: str | Objective) -> Objective:
 
     Raises:
         ValueError: when there is none of that name.
+        TypeError: when it is neither.
     """
     if isinstance(name, Objective):
         return name
+    if not isinstance(name, str):
+        raise TypeError(f"an objective is a name or an Objective, got {shown(name)}")
     if name not in OBJECTIVES:
         raise ValueError(f"objective '{name}' is not one of {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]

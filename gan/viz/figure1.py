@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 import minigrad as mg
+from minigrad.messages import shown
 
 from ..data import Distribution
 from ..game import TwoPlayerGame
@@ -56,6 +57,8 @@ class Observer:
     """
 
     def __init__(self, game: TwoPlayerGame, data: Distribution, *, points: int = 801, arrows: int = 24):
+        if not isinstance(game, TwoPlayerGame):
+            raise TypeError(f"Observer: the game comes first, such as gan.two_player makes, got {shown(game)}")
         self.game, self.data = game, data
         start = GeneratedDistribution(game.generator, game.prior)
         low, high = data.quantile(np.array([1e-3, 1.0 - 1e-3]))

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
-import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from minigrad.inspect.page import player
+
 COLOURS = 64  # enough for curves and text, at a third of the bytes
 CLEAR = COLOURS  # the number of one more colour, which lets through what lies below
+
+#: The last picture, and above it what differs from it at another moment.
+_PICTURES = """<div style="position: relative">
+<img src="{last}" alt="the training of a GAN, picture by picture" style="width: 100%; display: block">
+<img alt="" style="width: 100%; position: absolute; inset: 0; margin: 0">
+</div>"""
+_SCRIPT = """
+  function draw(i) {
+    const [difference, caption] = moments[i];
+    root.querySelectorAll("img")[1].src = difference;
+    return caption;
+  }
+"""
 
 
 def small_png(picture: Image.Image) -> bytes:
@@ -47,6 +59,7 @@ class Recording:
 
     def write_gif(self, path: Path | str, *, seconds_per_picture: float = 0.1) -> None:
         """An animation that repeats for ever, and rests on the last picture."""
+        self._check_not_empty()
         durations = [round(1000 * seconds_per_picture)] * len(self.pictures)
         durations[-1] = 2500
         first, rest = self.pictures[0], self.pictures[1:]
@@ -54,7 +67,12 @@ class Recording:
 
     def write_png(self, path: Path | str) -> None:
         """The last picture."""
+        self._check_not_empty()
         self.pictures[-1].save(path, optimize=True)
+
+    def _check_not_empty(self) -> None:
+        if not self.pictures:
+            raise ValueError("the recording has no pictures: add one first")
 
     def strip(self, moments: Sequence[int]) -> Image.Image:
         """Some of the pictures, two in a row."""
@@ -74,14 +92,11 @@ class Recording:
 
         It holds the last picture, which also stands where no script runs, and of each picture what differs from it.
         """
+        self._check_not_empty()
         last = self.pictures[-1]
         frames = [_address(_png(_difference(picture, last), transparency=CLEAR)) for picture in self.pictures]
-        template = resources.files(__package__).joinpath("player.html").read_text(encoding="utf-8")
-        name = hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
-        pairs = zip(frames, self.captions, strict=True)
-        listed = ",\n".join(json.dumps(pair).replace("<", "\\u003c") for pair in pairs)  # "</script>" would end it all
-        filled = template.replace("__NAME__", name).replace("__LAST__", _address(_png(last)))
-        return filled.replace("__FRAMES__", listed)
+        moments = list(zip(frames, self.captions, strict=True))
+        return player(_PICTURES.format(last=_address(_png(last))), moments, _SCRIPT, milliseconds=100)
 
     def write_html(self, path: Path | str, title: str, notes: Sequence[str] = ()) -> None:
         """A page with the title, the player, and notes below it, in one file."""

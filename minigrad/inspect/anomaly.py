@@ -37,9 +37,9 @@ class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801, PyTorch's name
     outside minigrad: for an op in a loss of ``gan``, the line there. It is known for ops that were called within this
     context, so both the forward and the backward pass belong in it.
 
-    An infinity that is made on purpose, as a mask is, raises too; results of integers and booleans never do. What a
-    rule makes on its way and does not return does not count. All threads are watched while the context is open. Each
-    op takes some microseconds longer, and NumPy's own warnings of what is looked for are silent within ops.
+    An infinity that is made on purpose, as a mask is, raises too. What a rule makes on its way and does not return does
+    not count, and what is computed on raw arrays, by NumPy or an optimizer, is not looked at. All threads are watched
+    while the context is open. Each op takes some ten microseconds longer; NumPy's own warnings are silent within ops.
 
     Raises:
         RuntimeError: in place of the first result or gradient that is not finite.
@@ -76,7 +76,7 @@ class detect_anomaly(contextlib.ContextDecorator):  # noqa: N801, PyTorch's name
     def backward(self, walk: Iterator[Sent]) -> Iterator[Sent]:
         """The walk, each step of it looked at."""
         while sent := _next(walk):
-            node, _, _, _, total = sent
+            node, *_, total = sent
             if not _is_finite(raw_of(total)):
                 line, _ = self._lines.get((node.op, id(node.value)), (None, None))
                 raise RuntimeError("\n  ".join(_backward_message(sent, line)))
@@ -102,18 +102,17 @@ def _users_line() -> FrameSummary:
 
 
 def _is_finite(x: Array) -> bool:
-    return x.dtype.kind != "f" or bool(xp.isfinite(x).all())
+    return bool(xp.isfinite(x).all())
 
 
 # ---------------------------------------------------------------- what the messages say
 
 
 def _forward_message(op: Any, raw: tuple, options: dict[str, Any], value: Array, line: FrameSummary) -> list[str]:
-    came_in = [(role(op, i), _not_finite(a)) for i, a in enumerate(raw)]
-    for name, what in came_in:
-        if what:
+    for i, a in enumerate(raw):
+        if what := _not_finite(a):
             first = (
-                f"{op.__name__} was given {name} with {what}; "
+                f"{op.__name__} was given {role(op, i)} with {what}; "
                 "it came in with the data, as a constant, or from before detect_anomaly()"
             )
             break

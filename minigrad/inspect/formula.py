@@ -55,14 +55,6 @@ def written(expression: ast.expr) -> str:
     return ast.unparse(_Tidy().visit(copy.deepcopy(expression)))
 
 
-def written_value(value: Any) -> str:
-    """An option as it is written in a formula."""
-    try:
-        return written(_literal(value))
-    except _CannotReadError:
-        return str(value)
-
-
 def factor_of(name: str, expression: ast.expr) -> ast.expr | None:
     """What the expression multiplies the name by, element by element; None where it does something else with it."""
     match expression:
@@ -251,8 +243,11 @@ class _Tidy(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """With brackets around dL/dy, and with colons in the index."""
+        """With brackets around dL/dy, and with colons in the index; an index for one axis without a comma."""
         node.value = _bracketed(self.visit(node.value))
+        match node.slice:
+            case ast.Tuple(elts=[only]):
+                node.slice = only
         return node
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
@@ -261,13 +256,14 @@ class _Tidy(ast.NodeTransformer):
         return ast.Call(ast.Name("slice"), parts if node.step else parts[:2], [])
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        """Four digits, and none behind the point where there are none."""
-        if not isinstance(node.value, float):
+        """Four digits, none behind the point where there are none, and a sign that brackets can be put around."""
+        if not isinstance(node.value, int | float) or isinstance(node.value, bool):
             return node
         if not math.isfinite(node.value):
             return ast.Name(str(node.value))
-        number = float(f"{node.value:.4g}")
-        return ast.Constant(int(number) if number.is_integer() and abs(number) < 1e4 else number)
+        size = abs(float(f"{node.value:.4g}") if isinstance(node.value, float) else node.value)
+        number = ast.Constant(int(size) if size < 1e4 and size == int(size) else size)
+        return ast.UnaryOp(ast.USub(), number) if node.value < 0 else number
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """Without factors, divisors and exponents of one."""

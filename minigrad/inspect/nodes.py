@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,8 +13,7 @@ from ..backend import is_array
 from ..nn.module import Module
 from ..primitive import Node, raw_of
 from ..tensor import Tensor
-
-_LONGEST_ARRAY = 4  # elements of a constant that are written out
+from .notation import digits, is_small, written_array
 
 
 def parents(node: Tensor) -> Iterator[tuple[int, Tensor]]:
@@ -38,18 +38,8 @@ def nodes_behind(outputs: Iterable[Tensor]) -> list[Tensor]:
 def callers_variables(depth: int) -> dict[str, Any]:
     """The variables that are in sight depth calls further up, local ones first."""
     frame = sys._getframe(depth + 1)
-    return {**frame.f_globals, **frame.f_locals}
-
-
-def is_small(value: Any) -> bool:
-    """Whether the elements of a tensor or an array are so few that they are written out."""
-    return value.size <= _LONGEST_ARRAY
-
-
-def digits(value: Any) -> str:
-    """An array or nested lists of numbers with four digits each."""
-    value = value.tolist() if is_array(value) else value
-    return f"[{', '.join(map(digits, value))}]" if isinstance(value, list) else f"{value:.4g}"
+    inner, outer = frame.f_locals, frame.f_globals
+    return {**inner, **{name: value for name, value in outer.items() if name not in inner}}
 
 
 class Names:
@@ -58,21 +48,26 @@ class Names:
     A tensor has the name of a variable, or the one that a module has for it after the name of the module's variable
     or class: ``net.0.weight``. Where there is neither, a result is called v1, v2, ... by age, as in a Wengert list,
     and a leaf by the argument that it is for an op; a small one that does not learn is written as its elements are.
+    No two have the same name.
     """
 
     def __init__(self, nodes: Iterable[Tensor], variables: Mapping[str, Any]):
-        self._nodes, self._variables = list(nodes), variables  # kept, as names are found by identity
+        self._nodes = list(nodes)
+        #: The variables that can have a part in a graph; kept, as names are found by identity.
+        self.variables = {name: value for name, value in variables.items() if _can_be_named(name, value)}
         self._names: dict[int, str] = {}
-        self._taken: Counter[str] = Counter()
+        self._taken: set[str] = set()
+        self._namesakes: Counter[str] = Counter()  # how often a name was wanted that was taken
         self._name_by_variables()
         self._name_by_modules()
         for node in self._nodes:
             for i, parent in parents(node):
                 if parent.op is None and (parent.tracked or not is_small(parent)):
                     self._name(parent, role(node.op, i))
-        results = (node for node in self._nodes if node.op is not None and id(node) not in self._names)
-        for number, node in enumerate(results, 1):
-            self._name(node, f"v{number}", numbered=False)
+        free = (name for name in map("v{}".format, itertools.count(1)) if name not in self._taken)
+        for node in self._nodes:
+            if node.op is not None and node not in self:
+                self._name(node, next(free))
 
     def __call__(self, value: Any) -> str:
         """The name of a tensor, an array or a module; a number as it is written."""
@@ -80,28 +75,28 @@ class Names:
             return self._names[id(value)]
         value = raw_of(value)
         if is_array(value):
-            return digits(value) if is_small(value) else f"array{value.shape}".replace(",)", ")")
+            return written_array(value)
         return digits(value) if isinstance(value, float) else str(value)
 
     def __contains__(self, value: Any) -> bool:
         return id(value) in self._names
 
-    def _name(self, value: Any, name: str, numbered: bool = True) -> None:
+    def _name(self, value: Any, name: str) -> None:
         """Calls value by the name, with a number behind it where another one is called so already."""
-        if id(value) in self._names:
+        if value in self:
             return
-        self._taken[name] += 1
-        while numbered and self._taken[name] > 1:
-            name = f"{name}{self._taken[name]}"
-            self._taken[name] += 1
-        self._names[id(value)] = name
+        free = name
+        while free in self._taken:
+            self._namesakes[name] += 1
+            free = f"{name}{self._namesakes[name] + 1}"
+        self._taken.add(free)
+        self._names[id(value)] = free
 
     def _name_by_variables(self) -> None:
-        visible = {name: value for name, value in self._variables.items() if not name.startswith("_")}
-        for name, value in visible.items():
-            if isinstance(value, Node) or is_array(value):
+        for name, value in self.variables.items():
+            if not isinstance(value, Module):
                 self._name(value, name)
-        for name, value in visible.items():
+        for name, value in self.variables.items():
             if isinstance(value, Module):
                 self._name_inside(value, name)
 
@@ -121,6 +116,10 @@ class Names:
             self._name(inner, inner_name)
         for parameter_name, parameter in module.named_parameters():
             self._name(parameter, f"{name}.{parameter_name}")
+
+
+def _can_be_named(name: str, value: Any) -> bool:
+    return not name.startswith("_") and (isinstance(value, Node | Module) or is_array(value))
 
 
 def role(op: Any, i: int) -> str:

@@ -15,9 +15,12 @@ import numpy as np
 
 from ..autograd import Sent, _walk, backward_walk
 from ..backend import Array, to_numpy, xp
+from ..messages import shown
+from ..primitive import Node
 from ..tensor import Tensor
-from .formula import Shaped, factor_of, read_rule, written, written_value
+from .formula import Shaped, factor_of, read_rule, written
 from .nodes import Names, callers_variables, nodes_behind
+from .notation import expression, spread
 
 _WIDTH = 100  # columns of a terminal
 _LARGEST_SHOWN = 12  # elements of an array that are written out
@@ -34,8 +37,11 @@ def backward_steps(
     caller's variables, or those of names.
 
     Raises:
+        TypeError: when y is not a tensor.
         ValueError, RuntimeError: while it is iterated, when ``y.backward(gradient)`` would.
     """
+    if not isinstance(y, Node):
+        raise TypeError(f"backward_steps: goes backward from a tensor, got {shown(y)}")
     called = Names(nodes_behind([y]), callers_variables(1) if names is None else names)
     return _steps(backward_walk(y, gradient), called)
 
@@ -125,9 +131,9 @@ class Send:
         A 0-d array where both are single numbers. Each row is the rule applied to a unit vector.
         """
         rows = []
-        for i in range(self.node.size):
+        for element in range(self.node.size):
             unit = xp.zeros(self.node.size, self.node.dtype)
-            unit[i] = 1.0
+            unit[element] = 1.0
             sent = _walk({self.node: unit.reshape(self.node.shape)}, None, (), record=False)
             rows.append(next(_array(g) for _, i, _, g, _ in sent if i == self.argument))
         shape = self.node.shape + self.parent.shape
@@ -179,7 +185,8 @@ class Step:
             made += f" = {numbers(self.node.value)}"
         head = f"step {self.number}:  {made:<42}  dL/d{self.name} = "
         upstream = numbers(self.upstream)
-        head += upstream if len(head) + len(upstream) <= _WIDTH else _range(self.upstream)
+        fits = self.upstream.size <= 1 or len(head) + len(upstream) <= _WIDTH
+        head += upstream if fits else _shape_and_spread(self.upstream)
         return "\n".join([head, *(_wrapped(f"    {send.line}") for send in self.sends)])
 
     def _repr_html_(self) -> str:
@@ -194,39 +201,24 @@ class Step:
 
 # ---------------------------------------------------------------- as text
 
-#: How ops are written that have a sign.
-_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
-
 
 def equation(node: Tensor, called: Names) -> str:
     """How the node was made: ``s = u + b``, ``y = tanh(s)``."""
-    op, args, options = node.op.__name__, [called(arg) for arg in node.args], node.options
-    if op in _SIGNS and len(args) == 2:
-        made = f"{args[0]} {_SIGNS[op]} {args[1]}"
-    elif op == "neg":
-        made = f"-{args[0]}"
-    elif set(options) == {"exponent"}:
-        made = f"{args[0]} ** {options['exponent']}"
-    elif op == "getitem":
-        made = f"{args[0]}[{written_value(options['index'])}]"
-    else:
-        told = [f"{name}={written_value(value)}" for name, value in options.items() if value not in (False, None)]
-        made = f"{op}({', '.join(args + told)})"
-    return f"{called(node)} = {made}"
+    return f"{called(node)} = {expression(node, called)}"
 
 
 def numbers(array: np.ndarray) -> str:
     """An array in one line: its elements if they are few, else its shape and range."""
     if array.size > _LARGEST_SHOWN:
-        return _range(array)
+        return _shape_and_spread(array)
     if array.ndim == 0:
         return f"{array.item():.4g}"
     text = np.array2string(array, separator=", ", formatter={"all": lambda x: f"{x:.3g}"}, max_line_width=10_000)
     return " ".join(text.split())
 
 
-def _range(array: np.ndarray) -> str:
-    return f"{array.shape} from {array.min():.3g} to {array.max():.3g}"
+def _shape_and_spread(array: np.ndarray) -> str:
+    return f"{array.shape} {spread(array)}"
 
 
 def _wrapped(line: str) -> str:
@@ -254,11 +246,13 @@ def _html_row(send: Send) -> str:
 def _html_local(send: Send) -> str:
     """The local derivative as a formula, and as a number or a matrix if that is small."""
     formula = "" if send.local_formula is None else f"<code>{html.escape(send.local_formula)}</code>"
-    size = send.node.size * send.parent.size
-    if not 0 < size <= _LARGEST_MATRIX:
-        return formula or f"a matrix ({send.node.size}, {send.parent.size})"
-    matrix = send.local.reshape(() if size == 1 else (send.node.size, send.parent.size))
-    return f"{formula} = {_html_array(matrix)}" if formula and size == 1 else formula + _html_array(matrix)
+    shape = send.node.size, send.parent.size
+    if shape == (1, 1):
+        number = numbers(send.local.reshape(()))
+        return number if send.local_formula in (None, number) else f"{formula} = {number}"
+    if 0 < send.node.size * send.parent.size <= _LARGEST_MATRIX:
+        return formula + _html_array(send.local.reshape(shape))
+    return formula or f"a matrix {shape}"
 
 
 def _html_array(array: np.ndarray) -> str:

@@ -42,3 +42,17 @@ __all__ = [
     "functional_call",
     "init",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Called for names that are not here: says what is there instead."""
+    import sys
+
+    instead = ""
+    if name.endswith("Loss"):
+        instead = ": losses are functions, such as minigrad.nn.functional.mse_loss"
+    elif name == "ModuleList":
+        instead = ": a list of modules is an attribute like any other, self.layers = [...]"
+    elif name in functional.__all__:
+        instead = f": it is a function, minigrad.nn.functional.{name}"
+    raise AttributeError(f"minigrad.nn has no '{name}'{instead}", name=name, obj=sys.modules[__name__])

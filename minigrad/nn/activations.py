@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd import enable_grad, grad
 from ..backend import Array, xp
+from ..messages import check_integers, check_numbers, shown
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 class Activation(Module):
     """A module without parameters that acts on each element by itself."""
+
+    def __init__(self, *given: Any):
+        super().__init__()
+        if given:
+            name = type(self).__name__
+            raise TypeError(f"{name} is made without arguments and then applied, {name}()(x); got {shown(given[0])}")
 
     def derivative(self, x: Array) -> Array:
         """The derivative at each element of the array x, by autograd."""
@@ -51,6 +58,7 @@ class LeakyReLU(Activation):
 
     def __init__(self, negative_slope: float = 0.01):
         super().__init__()
+        check_numbers("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
     def forward(self, x: Array) -> Tensor:
@@ -65,6 +73,7 @@ class ELU(Activation):
 
     def __init__(self, alpha: float = 1.0):
         super().__init__()
+        check_numbers("ELU", alpha=alpha)
         self.alpha = alpha
 
     def forward(self, x: Array) -> Tensor:
@@ -107,6 +116,7 @@ class Softmax(Module):
 
     def __init__(self, dim: int):
         super().__init__()
+        check_integers("Softmax", -xp.inf, dim=dim)
         self.dim = dim
 
     def forward(self, x: Array) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
+from ..messages import check_numbers
 from ..ops.convolution import conv2d, conv_transpose2d
 from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh, where
 from ..ops.linalg import linear
@@ -66,7 +67,7 @@ def _reduced(values: Array, reduction: str) -> Array:
 
 def _checked(name: str, input: Array, target: Array, reduction: str) -> list[Array]:
     """Input and target as arrays, a target of booleans made one of floats."""
-    input, target = as_arrays(input, target)
+    input, target = as_arrays(name, input, target)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction '{reduction}' is not one of mean, sum, none")
     if input.shape != target.shape:
@@ -199,10 +200,15 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tenso
         ValueError: when shapes do not fit.
         IndexError: when a class number is not from 0 to C - 1.
     """
-    input, target = as_arrays(input, target)
+    input, target = as_arrays("cross_entropy", input, target)
     if input.ndim == 0:
         raise ValueError("cross_entropy: input must have an axis of classes, got a single number")
     axis = 0 if input.ndim == 1 else 1
+    if input.shape[axis] == 1:
+        raise ValueError(
+            f"cross_entropy: input {input.shape} has one class, of which the loss is always 0; "
+            "for one logit each there is binary_cross_entropy_with_logits"
+        )
     if target.dtype.kind in "iu":
         target = _one_hot(raw_of(target), input, axis)
     elif target.ndim < input.ndim:
@@ -233,8 +239,10 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None)
         ValueError: when p is not within [0, 1].
         TypeError: when x is not of floats.
     """
+    check_numbers("dropout", p=p)
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p must be within [0, 1], got {p}")
+    (x,) = as_arrays("dropout", x)
     if x.dtype.kind != "f":
         raise TypeError(f"dropout: needs floats, got {x.dtype}")
     if not training or p == 0.0:

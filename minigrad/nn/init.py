@@ -7,10 +7,12 @@ Every function takes ``rng``, a ``numpy.random.Generator`` or a seed. Left out, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 
+from ..messages import check_numbers, shown
 from ..tensor import Tensor
 
 Rng: TypeAlias = "np.random.Generator | int | None"
@@ -21,17 +23,25 @@ _default: np.random.Generator | None = None  # made when first needed: importing
 def manual_seed(seed: int) -> None:
     """Makes what is drawn without an ``rng`` of its own repeatable: starting values and dropout."""
     global _default
-    _default = np.random.default_rng(seed)
+    _default = _seeded(seed)
 
 
 def generator(rng: Rng) -> np.random.Generator:
     """The generator that an ``rng`` argument stands for."""
     global _default
     if rng is not None:
-        return np.random.default_rng(rng)
+        return _seeded(rng)
     if _default is None:
         _default = np.random.default_rng()
     return _default
+
+
+def _seeded(seed: Rng) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        given = f"a numpy.random.Generator or a seed, an integer from 0 up, got {shown(seed)}"
+        raise type(error)(f"random numbers come from {given}") from None
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -40,6 +50,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises:
         ValueError: when the nonlinearity is not known.
     """
+    check_numbers("calculate_gain", param=0.0 if param is None else param)
     gains = {
         "linear": 1.0,
         "sigmoid": 1.0,
@@ -47,26 +58,35 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         "relu": math.sqrt(2.0),
         "leaky_relu": math.sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2)),
     }
-    if nonlinearity not in gains:
-        raise ValueError(f"calculate_gain: '{nonlinearity}' is not one of {', '.join(gains)}")
+    if not isinstance(nonlinearity, str) or nonlinearity not in gains:
+        raise ValueError(f"calculate_gain: {shown(nonlinearity)} is not one of {', '.join(gains)}")
     return gains[nonlinearity]
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
+    _check_tensor(tensor)
     if tensor.ndim < 2:
         raise ValueError(f"fan in and fan out need at least two axes, got shape {tensor.shape}")
     receptive_field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * receptive_field, tensor.shape[0] * receptive_field
 
 
-def _fill(tensor: Tensor, values: np.ndarray) -> Tensor:
-    tensor.data = values.astype(tensor.dtype)
+def _check_tensor(tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"init: fills a tensor, such as module.weight, got {shown(tensor)}")
+
+
+def _fill(tensor: Tensor, values: Callable[[tuple[int, ...]], np.ndarray], **settings: float) -> Tensor:
+    """Gives the tensor values(shape); settings are what they are made from."""
+    _check_tensor(tensor)
+    check_numbers("init", **settings)
+    tensor.data = values(tensor.shape).astype(tensor.dtype)
     return tensor
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """val everywhere."""
-    return _fill(tensor, np.full(tensor.shape, val))
+    return _fill(tensor, lambda shape: np.full(shape, val), val=val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -81,12 +101,12 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Rng = None) -> Tensor:
     """U(a, b)."""
-    return _fill(tensor, generator(rng).uniform(a, b, tensor.shape))
+    return _fill(tensor, lambda shape: generator(rng).uniform(a, b, shape), a=a, b=b)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> Tensor:
     """N(mean, std ** 2)."""
-    return _fill(tensor, mean + std * generator(rng).standard_normal(tensor.shape))
+    return _fill(tensor, lambda shape: mean + std * generator(rng).standard_normal(shape), mean=mean, std=std)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:

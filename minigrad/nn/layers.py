@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import DEFAULT_FLOAT, Array, xp
+from ..messages import check_integers, check_numbers, shown
 from ..ops.shaping import flatten, unflatten
 from ..tensor import Tensor
 from . import functional as F
@@ -25,9 +26,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: init.Rng = None):
         super().__init__()
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if size < 1:
-                raise ValueError(f"{type(self).__name__}: {name} must be at least 1, got {size}")
+        check_integers(type(self).__name__, 1, in_features=in_features, out_features=out_features)
         rng = init.generator(rng)
         bound = 1.0 / math.sqrt(in_features)
         self.weight = _parameter(out_features, in_features)
@@ -55,7 +54,8 @@ class Sequential(Module):
         super().__init__()
         for i, layer in enumerate(layers):
             if isinstance(layer, type) or not callable(layer):
-                raise TypeError(f"Sequential: layer {i} must be a module or a function, got {layer!r}")
+                unpack = "; write Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+                raise TypeError(f"Sequential: layer {i} must be a module or a function, got {shown(layer)}{unpack}")
         self._layers = layers
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -73,7 +73,10 @@ class Sequential(Module):
         return len(self._layers)
 
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
-        return self._layers[i]
+        try:
+            return self._layers[i]
+        except IndexError:
+            raise IndexError(f"{type(self).__name__}: there is no layer {i}, of {len(self)} layers") from None
 
 
 class Perceptron(Linear):
@@ -107,6 +110,8 @@ class MLP(Sequential):
         *,
         rng: init.Rng = None,
     ):
+        if not isinstance(sizes, list | tuple):
+            raise TypeError(f"MLP: sizes are a list, such as [2, 8, 1], got {shown(sizes)}")
         if len(sizes) < 2:
             raise ValueError(f"MLP: sizes need an input and an output at least, got {list(sizes)}")
         rng = init.generator(rng)
@@ -121,6 +126,10 @@ class MLP(Sequential):
 
 def _activation(activation: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """``nn.Tanh`` and ``nn.Tanh()`` mean the same."""
+    if not callable(activation):
+        raise TypeError(
+            f"an activation is a module, its class or a function, such as nn.Tanh(), got {shown(activation)}"
+        )
     return activation() if isinstance(activation, type) else activation
 
 
@@ -132,6 +141,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None):
         super().__init__()
+        check_numbers("Dropout", p=p)
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"Dropout: p must be within [0, 1], got {p}")
         self.p = p

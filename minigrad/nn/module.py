@@ -8,8 +8,11 @@ from typing import Any
 from weakref import ref
 
 from ..backend import Array, is_array, xp
+from ..messages import shown
 from ..primitive import raw_of
-from ..tensor import Tensor
+from ..tensor import Tensor, dtype_of
+
+_SEVERAL = {list, tuple}
 
 
 class Parameter(Tensor):
@@ -39,8 +42,25 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
-            out.calls = (self.__class__, ref(self), args, out.calls)
+            given = (*args, *kwargs.values()) if kwargs else args
+            if not _SEVERAL.isdisjoint(map(type, given)):  # a list may get the result later, and would hold it
+                given = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
+            for arg in given:
+                if arg is out:  # what is only handed on would hold itself
+                    return out
+            out.calls = (self.__class__, ref(self), given, out.calls)
         return out
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuses what would drop a parameter, or what is inside, in silence."""
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter, got {shown(value)}: "
+                f"assign an nn.Parameter, or new values, module.{name}.data = array"
+            )
+        if isinstance(value, Parameter | Module) and "training" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} must call super().__init__() first")
+        object.__setattr__(self, name, value)
 
     # ---------------------------------------------------------------- what is inside
 
@@ -115,11 +135,15 @@ class Module:
         Raises:
             ValueError: when a name is missing or unknown, or a shape differs; nothing is changed then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: takes a dict of arrays, as state_dict() returns, got {shown(state)}")
         places = {full: (module, name) for full, module, name in self._named_tensors()}
         missing, unknown = sorted(places.keys() - state.keys()), sorted(state.keys() - places.keys())
         if missing or unknown:
             raise ValueError(f"load_state_dict: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
         for full, (module, name) in places.items():
+            if not hasattr(state[full], "shape"):
+                raise TypeError(f"load_state_dict: {full} must be an array, got {shown(state[full])}")
             here, given = raw_of(getattr(module, name)).shape, tuple(state[full].shape)
             if here != given:
                 raise ValueError(f"load_state_dict: {full} has shape {here}, the state has {given}")
@@ -132,6 +156,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Training behaviour, for this module and all inside it: dropout drops."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train: mode is True or False, got {shown(mode)}")
         for module in self.modules():
             module.training = mode
         return self
@@ -149,7 +175,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter._grad = None
 
     def to(self, dtype: Any) -> Module:
         """All parameters and buffers of floats, in another type of floats. Changes the module and returns it.
@@ -157,8 +183,9 @@ class Module:
         Raises:
             TypeError: when dtype is not one of floats.
         """
-        if xp.dtype(dtype).kind != "f":
-            raise TypeError(f"to: parameters are floats, got {xp.dtype(dtype)}")
+        dtype = dtype_of("to", dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"to: parameters are floats, got {dtype}")
         for _, module, name in self._named_tensors():
             value = raw_of(getattr(module, name))
             if value.dtype.kind == "f":
@@ -207,6 +234,10 @@ def _set_value(module: Module, name: str, array: Array) -> None:
 @contextlib.contextmanager
 def _swapped(module: Module, tensors: Mapping[str, Tensor]) -> Iterator[None]:
     """Within this context the named parameters are other tensors, wherever the module uses them."""
+    if not isinstance(module, Module):
+        raise TypeError(f"functional_call: takes a module, got {shown(module)}")
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"functional_call: parameters are a dict of tensors by name, got {shown(tensors)}")
     places = {full: (owner, name) for full, owner, name in module._named_tensors()}
     unknown = sorted(tensors.keys() - places.keys())
     if unknown:
@@ -215,11 +246,11 @@ def _swapped(module: Module, tensors: Mapping[str, Tensor]) -> Iterator[None]:
     before = {place: getattr(*place) for place in places.values() if id(getattr(*place)) in instead}
     try:
         for place, value in before.items():
-            setattr(*place, instead[id(value)])
+            object.__setattr__(*place, instead[id(value)])
         yield
     finally:
         for place, value in before.items():
-            setattr(*place, value)
+            object.__setattr__(*place, value)
 
 
 def functional_call(module: Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:

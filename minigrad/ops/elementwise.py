@@ -71,6 +71,7 @@ def _pow_number_vjp(g, out, x, *, exponent):
     return g * (exponent * x ** (exponent - 1))
 
 
+_pow_number.__name__ = "pow"  # what users called
 _pow_number.defvjps(_pow_number_vjp)
 
 
@@ -98,6 +99,7 @@ def _number_pow_vjp(g, out, y, *, base):
     return g * (log_base * out)
 
 
+_number_pow.__name__ = "pow"
 _number_pow.defvjps(_number_pow_vjp)
 
 
@@ -308,12 +310,16 @@ def _astype(x: Array, *, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
+_astype.__name__ = "to"  # what users called
 _astype.defvjps(lambda g, out, x, *, dtype: astype(g, dtype=x.dtype))
 
 
 @primitive
 def _as_integers(x: Array, *, dtype: Any) -> Array:
     return x.astype(dtype)
+
+
+_as_integers.__name__ = "to"
 
 
 def astype(x: Array, *, dtype: Any) -> Array:

@@ -6,6 +6,7 @@ import math
 import string
 
 from ..backend import Array, xp
+from ..messages import shown
 from ..primitive import as_arrays, primitive
 from .shaping import reshape, squeeze
 
@@ -38,7 +39,7 @@ def matmul(x: Array, y: Array) -> Array:
         ValueError: when the first has not as many columns as the second has rows.
     """
     if not (hasattr(x, "ndim") and hasattr(y, "ndim")):
-        x, y = as_arrays(x, y)
+        x, y = as_arrays("matmul", x, y)
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: shapes {x.shape} and {y.shape} do not fit: a number is multiplied with *")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -86,7 +87,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         ValueError: when the shapes do not fit.
     """
     if not (hasattr(x, "ndim") and hasattr(weight, "ndim")):
-        x, weight = as_arrays(x, weight)
+        x, weight = as_arrays("linear", x, weight)
     if x.ndim == 2:
         return _linear(x, weight, bias)
     if x.ndim == 0:
@@ -128,7 +129,9 @@ _einsum.defvjp_each(_einsum_vjp)
 
 def einsum(equation: str, *operands: Array) -> Array:
     """A sum of products by Einstein's rule, ``einsum("ij,jk->ik", x, y)``, with all that NumPy's notation allows."""
-    operands = as_arrays(*operands)
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: the equation comes first, such as 'ij,jk->ik', got {shown(equation)}")
+    operands = as_arrays("einsum", *operands)
     inputs, output = _spelled_out(equation, operands)
     return _einsum(*operands, inputs=inputs, output=output)
 

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from ..backend import Array, xp
+from ..messages import ndim_of
 from ..primitive import primitive
 from .elementwise import astype, exp, sqrt
 from .shaping import Axes, _broadcast_to, axes_of, axis_of
@@ -19,7 +20,7 @@ def _options(op: str, x: Array, dim: Axes, keepdim: bool, axis: Axes, keepdims: 
     """What the user asked for, as the primitives take it."""
     if dim is not None and axis is not None:
         raise TypeError(f"{op}: dim and axis mean the same, got both: {dim} and {axis}")
-    return {"axes": axes_of(op, axis if dim is None else dim, x.ndim), "keepdim": keepdim or keepdims}
+    return {"axes": axes_of(op, axis if dim is None else dim, ndim_of(op, x)), "keepdim": keepdim or keepdims}
 
 
 def _kept(g: Array, x: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -154,7 +155,7 @@ def _argmax(x: Array, *, axis: int | None, keepdim: bool) -> Array:
 
 def argmax(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     """The index of the first largest element along dim, or among all elements in row-major order."""
-    return _argmax(x, axis=None if dim is None else axis_of("argmax", dim, x.ndim), keepdim=keepdim)
+    return _argmax(x, axis=None if dim is None else axis_of("argmax", dim, ndim_of("argmax", x)), keepdim=keepdim)
 
 
 @primitive
@@ -186,7 +187,7 @@ _softmax.defvjps(lambda g, out, x, *, axis: out * (g - (g * out).sum(axis=axis, 
 
 def softmax(x: Array, dim: int) -> Array:
     """exp(x) / sum(exp(x)) along dim, without overflow."""
-    return _softmax(x, axis=axis_of("softmax", dim, x.ndim))
+    return _softmax(x, axis=axis_of("softmax", dim, ndim_of("softmax", x)))
 
 
 @primitive
@@ -200,4 +201,4 @@ _log_softmax.defvjps(lambda g, out, x, *, axis: g - exp(out) * g.sum(axis=axis, 
 
 def log_softmax(x: Array, dim: int) -> Array:
     """log(softmax(x)) along dim, accurate where the softmax is near 0."""
-    return _log_softmax(x, axis=axis_of("log_softmax", dim, x.ndim))
+    return _log_softmax(x, axis=axis_of("log_softmax", dim, ndim_of("log_softmax", x)))

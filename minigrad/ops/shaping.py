@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, empty, is_array, scatter_add, xp
+from ..messages import ndim_of, shown
 from ..primitive import Node, as_arrays, primitive
 
 Axes = int | Sequence[int] | None
 
 
 def axis_of(op: str, axis: int, ndim: int) -> int:
-    """The axis counted from the front; raises IndexError where there is no such axis."""
+    """The axis counted from the front; raises IndexError where there is no such axis, TypeError for no integer."""
+    if not isinstance(axis, numbers.Integral):
+        raise TypeError(f"{op}: an axis is an integer, got {shown(axis)}")
     if not -ndim <= axis < ndim:
         raise IndexError(f"{op}: axis {axis} does not exist, the tensor has {ndim}")
     return axis % ndim
@@ -56,9 +60,10 @@ def reshape(x: Array, *shape: int | Sequence[int]) -> Array:
 
 def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     """Axes start_dim to end_dim made one."""
-    if x.ndim == 0:
+    ndim = ndim_of("flatten", x)
+    if ndim == 0:
         return reshape(x, 1)
-    start, end = axis_of("flatten", start_dim, x.ndim), axis_of("flatten", end_dim, x.ndim)
+    start, end = axis_of("flatten", start_dim, ndim), axis_of("flatten", end_dim, ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in shape {x.shape}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -72,13 +77,13 @@ def unflatten(x: Array, dim: int, sizes: Sequence[int]) -> Array:
 
 def squeeze(x: Array, dim: Axes = None) -> Array:
     """Without the axes of size 1: all of them, or those given, of which larger ones stay."""
-    axes = axes_of("squeeze", dim, x.ndim)
+    axes = axes_of("squeeze", dim, ndim_of("squeeze", x))
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
 
 
 def unsqueeze(x: Array, dim: int) -> Array:
     """With an axis of size 1 put in at dim."""
-    dim = axis_of("unsqueeze", dim, x.ndim + 1)
+    dim = axis_of("unsqueeze", dim, ndim_of("unsqueeze", x) + 1)
     return reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
@@ -92,16 +97,17 @@ _permute.defvjps(lambda g, out, x, *, axes: permute(g, tuple(axes.index(i) for i
 
 def permute(x: Array, *dims: int | Sequence[int]) -> Array:
     """Axes in another order: axis i of the result is axis dims[i] of x."""
-    dims = _shape_argument(dims)
-    if len(dims) != x.ndim:
-        raise ValueError(f"permute: got {len(dims)} axes for a tensor that has {x.ndim}")
-    return _permute(x, axes=axes_of("permute", dims, x.ndim))
+    dims, ndim = _shape_argument(dims), ndim_of("permute", x)
+    if len(dims) != ndim:
+        raise ValueError(f"permute: got {len(dims)} axes for a tensor that has {ndim}")
+    return _permute(x, axes=axes_of("permute", dims, ndim))
 
 
 def transpose(x: Array, dim0: int, dim1: int) -> Array:
     """Two axes exchanged, as in PyTorch."""
-    i, j = axis_of("transpose", dim0, x.ndim), axis_of("transpose", dim1, x.ndim)
-    axes = list(range(x.ndim))
+    ndim = ndim_of("transpose", x)
+    i, j = axis_of("transpose", dim0, ndim), axis_of("transpose", dim1, ndim)
+    axes = list(range(ndim))
     axes[i], axes[j] = j, i
     return _permute(x, axes=tuple(axes))
 
@@ -118,8 +124,8 @@ _broadcast_to.defvjps(lambda g, out, x, *, shape: g)
 
 def broadcast_to(x: Array, *shape: int | Sequence[int]) -> Array:
     """x repeated along new axes in front, and along axes of size 1."""
-    shape = _shape_argument(shape)
-    if len(shape) < x.ndim:  # assignment, by which the op broadcasts, would drop leading axes of size 1
+    shape, ndim = _shape_argument(shape), ndim_of("broadcast_to", x)
+    if len(shape) < ndim:  # assignment, by which the op broadcasts, would drop leading axes of size 1
         raise ValueError(f"broadcast_to: {shape} has fewer axes than the tensor, whose shape is {x.shape}")
     return _broadcast_to(x, shape=shape)
 
@@ -134,7 +140,7 @@ _flip.defvjps(lambda g, out, x, *, axes: _flip(g, axes=axes))
 
 def flip(x: Array, dims: int | Sequence[int]) -> Array:
     """The order of the elements reversed along dims."""
-    return _flip(x, axes=axes_of("flip", dims, x.ndim))
+    return _flip(x, axes=axes_of("flip", dims, ndim_of("flip", x)))
 
 
 # ---------------------------------------------------------------- indexing
@@ -201,9 +207,11 @@ _concatenate.defvjp_each(_part_of_concatenation)
 
 
 def _sequence(op: str, tensors: Any) -> list:
-    if isinstance(tensors, Node) or is_array(tensors) or not len(tensors):
+    if not isinstance(tensors, list | tuple):
+        raise TypeError(f"{op}: takes a list of tensors, got {shown(tensors)}")
+    if not tensors:
         raise ValueError(f"{op}: needs a list of tensors, at least one")
-    return as_arrays(*tensors)
+    return as_arrays(op, *tensors)
 
 
 def concatenate(tensors: Sequence[Array], dim: int = 0, *, axis: int | None = None) -> Array:
@@ -234,7 +242,9 @@ _pad.defvjps(
 
 def pad(x: Array, pad: Sequence[int], *, value: float = 0.0) -> Array:
     """x with a border of value. As in PyTorch, pad is (left, right, top, bottom, ...): the last axis comes first."""
-    if len(pad) % 2 or len(pad) > 2 * x.ndim or any(n < 0 for n in pad):
+    if not isinstance(pad, list | tuple) or not all(isinstance(n, numbers.Integral) for n in pad):
+        raise TypeError(f"pad: the widths are a list of integers, such as (1, 1), got {pad!r}")
+    if len(pad) % 2 or len(pad) > 2 * ndim_of("pad", x) or any(n < 0 for n in pad):
         raise ValueError(
             f"pad: {tuple(pad)} must be pairs of widths from 0 up, one pair for each of the last axes of {x.shape}"
         )

@@ -121,7 +121,7 @@ def test_the_settings_tested_are_all_there_are(example):
     [
         (["--lr", "-1"], "lr must be 0 or more and finite, got -1.0"),
         (["--lr", "nan"], "lr must be 0 or more and finite, got nan"),
-        (["--k", "0"], "k, the discriminator's steps in a round, must be at least 1, got 0"),
+        (["--k", "0"], "k must be at least 1, got 0"),
         (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--steps", "-5"], "steps must be at least 1, got -5"),
         (["--batch", "0"], "batch must be at least 1, got 0"),

@@ -221,6 +221,14 @@ def test_parameters_learn_again_after_a_step_and_after_an_exception():
     assert len(game.discriminator.inputs) == 4  # it took part in the step that failed, and its buffers were put back
 
 
+def test_a_key_that_something_else_lacks_is_not_said_of_the_batch():
+    parameters = nn.Linear(1, 1).parameters()
+    player = gan.Player("painter", [], optim.SGD(parameters, 0.1), lambda batch: {"weight": 1.0}["wieght"])
+    with pytest.raises(KeyError) as caught:
+        player.step({"noise": np.zeros((1, 1))})
+    assert caught.value.args == ("wieght",)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("name", PLAYERS)
 def test_a_loss_that_is_not_finite_changes_nothing(name, bad):
@@ -420,8 +428,8 @@ def linear_player(name, steps=1):
 
 
 MISTAKES = {
-    "k, .*, must be at least 1, got 0": lambda: make_game(k=0),
-    "k.* must be at least 1, got -3": lambda: make_game(k=-3),
+    "two_player: k must be at least 1, got 0": lambda: make_game(k=0),
+    "two_player: k must be at least 1, got -3": lambda: make_game(k=-3),
     "'wishful' is not one of non-saturating, saturating": lambda: make_game("wishful"),
     "painter: steps must be at least 1, got 0": lambda: linear_player("painter", steps=0),
     "different names, got a, b, a": lambda: gan.Game([linear_player(n) for n in "aba"], gan.data.Normal(), 1),

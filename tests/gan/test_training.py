@@ -164,7 +164,7 @@ def test_a_batch_may_hold_conditions():
 
 @pytest.mark.parametrize(("steps", "batch_size"), [(-1, 4), (3, 0), (3, -2)])
 def test_bad_numbers(steps, batch_size):
-    message = f"steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}"
+    message = f"train: steps must be at least 0, got {steps}|train: batch_size must be at least 1, got {batch_size}"
     with pytest.raises(ValueError, match=message):
         gan.train(make_game(), DATA, steps, batch_size=batch_size, progress=False)
 

@@ -628,9 +628,9 @@ def test_as_many_rules_as_arguments():
     def f(x, y):
         return x * y
 
-    with pytest.raises(TypeError, match="f: defvjps needs one VJP for each of 2 arguments, got 1"):
+    with pytest.raises(TypeError, match="f: defvjps needs one function for each of 2 arguments, got 1"):
         mg.primitive(f).defvjps(lambda g, out, x, y: g * y)
-    with pytest.raises(TypeError, match="f: defvjps needs one VJP for each of 2 arguments, got 3"):
+    with pytest.raises(TypeError, match="f: defvjps needs one function for each of 2 arguments, got 3"):
         mg.primitive(f).defvjps(None, None, None)
 
 
@@ -770,3 +770,10 @@ def test_data_of_a_result_cannot_be_replaced():
         y.requires_grad = False
     with pytest.raises(ValueError, match=r"data of shape \(3,\) cannot replace data of shape \(2,\)"):
         x.data = np.zeros(3)
+
+
+def test_a_gradient_without_a_graph_is_named():
+    x = leaf(1.0, 2.0)
+    (g,) = mg.grad((x**3).sum(), x)
+    with pytest.raises(RuntimeError, match="a gradient does after create_graph=True"):
+        mg.grad(g.sum(), x)

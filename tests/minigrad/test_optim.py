@@ -351,13 +351,15 @@ def test_bad_settings_are_refused(make):
 
 @pytest.mark.parametrize("wrong", [[np.ones(2)], [1.0], nn.Linear(2, 1).named_parameters(), {"w": 1}])
 def test_what_is_no_tensor_is_refused(wrong):
-    with pytest.raises(TypeError, match=r"SGD: params are tensors, got (ndarray|float|tuple|str)"):
+    with pytest.raises(
+        TypeError, match=r"SGD: params are tensors, got (ndarray|1.0|tuple|dict); a module.s are module.parameters\(\)"
+    ):
         optim.SGD(wrong)
 
 
 @pytest.mark.parametrize("module", [nn.Linear(2, 1), nn.Sequential(nn.Linear(2, 1))])
 def test_a_module_in_the_place_of_its_parameters_is_refused(module):
-    with pytest.raises(TypeError, match=r"SGD: params are tensors; a module's are module.parameters\(\)"):
+    with pytest.raises(TypeError, match=r"SGD: params are tensors, got .*; a module's are module.parameters\(\)"):
         optim.SGD(module)
 
 
@@ -376,7 +378,7 @@ def test_settings_of_one_optimizer_alone():
 
 def test_a_gradient_of_another_shape_is_refused():
     p = mg.tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(ValueError, match=r"SGD: a parameter of shape \(2,\) has a gradient of \(1,\)"):
+    with pytest.raises(ValueError, match=r"a gradient of shape \(1,\) does not fit a tensor of shape \(2,\)"):
         one_step(optim.SGD([p]), p, [1.0])
 
 

@@ -152,7 +152,7 @@ def test_to_numpy():
 
 def test_numpys_functions_do_not_lose_gradients_silently():
     x = tracked(1.0, 2.0)
-    for f in (np.exp, np.sum, np.maximum.reduce, lambda x: np.add(x, 1.0)):
+    for f in (np.exp, np.sum, np.maximum.reduce, lambda x: np.arctan2(x, 1.0)):
         with pytest.raises(TypeError):
             f(x)
 
@@ -240,7 +240,9 @@ def test_a_deep_copy_has_its_own_values():
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_results_are_not_copied(copier):
-    with pytest.raises(TypeError, match=r"the result of mul cannot be copied or pickled; call detach\(\) first"):
+    with pytest.raises(
+        TypeError, match=r"the result of mul cannot be copied, pickled or plotted; call detach\(\) first"
+    ):
         copier(tracked(1.0) * 2.0)
 
 
@@ -275,7 +277,7 @@ def test_a_numpy_number_on_the_left_gives_a_tensor(left):
 def test_a_tensor_is_not_added_to_an_array_in_place():
     """NumPy would otherwise write the values into the array and drop the graph."""
     array = ARRAY.copy()
-    with pytest.raises(TypeError, match="does not support ufuncs"):
+    with pytest.raises(TypeError, match=r"numpy\.add: a tensor is not written into an array"):
         array += tracked(3.0, 4.0)
 
 
@@ -307,7 +309,7 @@ BAD = {
         ["concatenate", "(2, 3)", "(2, 4)"],
     ),
     "concatenate nothing": (lambda: mg.concatenate([]), ValueError, ["concatenate", "list of tensors"]),
-    "concatenate tensor": (lambda: mg.concatenate(zeros(2)), ValueError, ["concatenate", "list of tensors"]),
+    "concatenate tensor": (lambda: mg.concatenate(zeros(2)), TypeError, ["concatenate", "list of tensors, got Tensor"]),
     "concatenate axis": (lambda: mg.concatenate([zeros(2)], 1), IndexError, ["concatenate", "axis 1"]),
     "stack": (lambda: mg.stack([zeros(2), zeros(3)]), ValueError, ["stack", "(2,)", "(3,)", "same"]),
     "reshape": (lambda: zeros(2, 3).reshape(4), ValueError, ["reshape", "(2, 3)", "(4,)"]),
@@ -359,8 +361,8 @@ BAD = {
         ["backward", "gradient has shape (3,)", "output (2,)"],
     ),
     "grad of wrong shape": (lambda: mg.grad(zeros(2), zeros(2), 1.0), ValueError, ["grad", "()", "(2,)"]),
-    "text": (lambda: mg.tensor("abc"), TypeError, ["floats, integers or booleans", "U3"]),
-    "objects": (lambda: mg.tensor(None), TypeError, ["floats, integers or booleans", "object"]),
+    "text": (lambda: mg.tensor("abc"), TypeError, ["floats, integers or booleans", "'abc'"]),
+    "objects": (lambda: mg.tensor(None), TypeError, ["floats, integers or booleans", "None"]),
     "complex numbers": (lambda: mg.tensor(1j), TypeError, ["floats, integers or booleans", "complex"]),
     "item": (lambda: zeros(2).item(), ValueError, ["item", "(2,)", "one element"]),
     "float": (lambda: float(zeros(2)), ValueError, ["item", "(2,)"]),
@@ -395,7 +397,7 @@ def test_bad_input_is_named_in_one_line(name):
 
 
 def test_ragged_lists_are_refused():
-    with pytest.raises(ValueError, match="inhomogeneous"):
+    with pytest.raises(ValueError, match="tensor: lists within a list must all be of one length"):
         mg.tensor([[1.0, 2.0], [3.0]])
 
 

@@ -89,6 +89,12 @@ def test_large_arrays_are_told_by_shape_and_range():
     assert "dL/dx = dL/dv1 * (2 * x) = (3, 100) from -2 to 2" in lines(x**2, np.ones((3, 100)), x=x)
 
 
+def test_a_number_stays_a_number_however_long_the_names_are():
+    x = mg.tensor(2.0, requires_grad=True)
+    (step,) = backward_steps(mg.exp(x), names={"x" * 90: x})
+    assert str(step).splitlines()[0].endswith(" dL/dv1 = 1")
+
+
 def test_in_a_notebook():
     w, b = mg.tensor(0.5, requires_grad=True), mg.tensor([1.0, 2.0], requires_grad=True)
     (step,) = backward_steps(w * b, [1.0, 1.0])
@@ -156,6 +162,12 @@ def test_errors_are_those_of_backward():
         with pytest.raises(error) as stepped:
             next(backward_steps(y))
         assert str(stepped.value) == str(given.value)
+
+
+@pytest.mark.parametrize(("y", "got"), [(1.5, "1.5"), (None, "None"), (np.ones(2), "ndarray"), ([], "list")])
+def test_what_is_no_tensor_is_refused(y, got):
+    with pytest.raises(TypeError, match=f"^backward_steps: goes backward from a tensor, got {got}$"):
+        backward_steps(y)
 
 
 def test_variables_are_those_of_the_caller():

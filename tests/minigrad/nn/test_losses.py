@@ -317,3 +317,8 @@ def test_lists_are_targets():
 def test_dropout_of_integers_is_refused():
     with pytest.raises(TypeError, match="dropout: needs floats, got int64"):
         F.dropout(np.array([10, 20]), 0.2)
+
+
+def test_cross_entropy_of_one_class_is_refused():
+    with pytest.raises(ValueError, match="has one class, of which the loss is always 0"):
+        F.cross_entropy(np.zeros((4, 1)), np.ones((4, 1)))

@@ -1,7 +1,9 @@
 """Modules: what is found inside them and by which names, saving, loading, switching, calling with other parameters."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -412,3 +414,25 @@ def test_what_would_be_forgotten_is_refused(hidden):
 def test_parameters_are_of_floats():
     with pytest.raises(TypeError, match="to: parameters are floats, got int64"):
         nn.Linear(1, 1).to(int)
+
+
+def test_a_result_that_ends_up_in_an_argument_dies_with_its_last_name():
+    """A cell of a recurrent network may add what it returns to a list of states."""
+
+    class Cell(nn.Module):
+        def forward(self, x, states):
+            states.append(x * 2.0)
+            return states[-1]
+
+    x, states = mg.tensor([1.0], requires_grad=True), []
+    results = [Cell()(x, states), nn.Sequential(lambda pair: pair[0])((x * 2.0, x))]
+    later = []
+    results.append(nn.Sequential(lambda several: x * 3.0)(later))
+    later.append(results[-1])
+    alive = [weakref.ref(result) for result in results]
+    gc.disable()
+    try:
+        del states, results, later
+        assert [result() for result in alive] == [None] * 3
+    finally:
+        gc.enable()

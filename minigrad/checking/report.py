@@ -41,24 +41,32 @@ class Entry:
         return self.analytic / self.numeric if self.numeric else float("nan")
 
 
+#: Causes that accuse nobody.
+NOTES = ("kink", "too_small")
+
+
 @dataclasses.dataclass(frozen=True)
 class Cause:
-    """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong)."""
+    """A mistake that explains what was found: a short name, plain words, and the input (None: all that are wrong).
+
+    Where a rule of an op is to blame, ``rule`` says which; causes in different rules do not exclude each other.
+    """
 
     name: str
     text: str
     input: int | None = None
+    rule: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Report:
     """What a check found; it is true where nothing is wrong.
 
     ``compared`` counts the elements, ``wrong`` are those that disagree, ``at_kinks`` those that lie next to a kink.
     ``analytic`` and ``numeric`` hold the gradient of each checked input, by its number; an analytic one is None where
     there is nothing that could be compared, and has another shape where it was given so. ``upstream`` is the gradient
-    of the output that they belong to, where it is an array. ``causes`` are all that explain the numbers equally well,
-    the most specific first.
+    of the output that they belong to, where it is an array. ``causes`` are all that explain the numbers of an input,
+    or of an op's rule, equally well, the most specific first.
     """
 
     name: str
@@ -66,10 +74,10 @@ class Report:
     largest_error: float
     wrong: tuple[Entry, ...]
     at_kinks: tuple[Entry, ...]
-    causes: tuple[Cause, ...] = ()
-    analytic: Mapping[int, np.ndarray | None] = dataclasses.field(default_factory=dict, repr=False)
-    numeric: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict, repr=False)
-    upstream: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    causes: tuple[Cause, ...]
+    analytic: Mapping[int, np.ndarray | None]
+    numeric: Mapping[int, np.ndarray]
+    upstream: np.ndarray | None = None
 
     @property
     def cause(self) -> str | None:
@@ -84,7 +92,12 @@ class Report:
         )
 
     def __bool__(self) -> bool:
-        return not self.wrong and not self.unusable
+        accused = self.wrong or self.unusable or any(cause.name not in NOTES for cause in self.causes)
+        return not accused and not self._nothing_compared
+
+    @property
+    def _nothing_compared(self) -> bool:
+        return bool(self.at_kinks) and not self.compared
 
     # ---------------------------------------------------------------- in a terminal
 
@@ -93,32 +106,40 @@ class Report:
         for i in self._wrong_inputs():
             lines += [self._heading(i), *_table(self._worst(i))]
         if self.at_kinks:
-            lines += [f"{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:"]
-            lines += _table(self.at_kinks[:5])
+            lines += [self._kink_line(), *_table(self.at_kinks[:5], "input")]
         for line in self._cause_lines():
             lines += textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
 
+    __repr__ = __str__  # for a notebook that shows no HTML
+
     def _verdict(self) -> str:
         if self:
             return f"{self.name}: {self.compared} derivatives agree, largest error {self.largest_error:.1e}"
+        if self._nothing_compared and not self.unusable:
+            return f"{self.name}: nothing could be compared, as every element lies next to a kink: choose other inputs"
         parts = [f"{len(self.wrong)} of {self.compared} derivatives disagree"] if self.wrong else []
-        parts += [f"input {i} has no gradient that could be compared" for i in self.unusable]
-        return f"{self.name}: {'; '.join(parts)}"
+        none = [str(i) for i in self.unusable if self.analytic[i] is None]
+        other = [str(i) for i in self.unusable if self.analytic[i] is not None]
+        parts += [f"there is no gradient of input {', '.join(none)}"] if none else []
+        parts += [f"the gradient of input {', '.join(other)} has the wrong shape"] if other else []
+        return f"{self.name}: {'; '.join(parts) or 'the numbers agree, and a rule is wrong'}"
 
     def _upstream_line(self) -> list[str]:
-        if self or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
+        if not self.wrong or self.upstream is None or np.array_equal(self.upstream, np.ones_like(self.upstream)):
             return []
         numbers = ", ".join(f"{g:.4g}" for g in self.upstream.ravel()[:6])
         more = ", ..." if self.upstream.size > 6 else ""
         return [f"upstream gradient g, drawn at random: {numbers}{more}"]
 
+    def _kink_line(self) -> str:
+        count = len(self.at_kinks)
+        return f"{count} {'lies' if count == 1 else 'lie'} next to a kink, where the slopes of the two sides differ:"
+
     def _wrong_inputs(self) -> list[int]:
         return sorted({entry.input for entry in self.wrong} | set(self.unusable))
 
     def _heading(self, i: int) -> str:
-        if i not in self.numeric:
-            return f"input {i}:"
         shape, given = self.numeric[i].shape, self.analytic[i]
         if given is None:
             return f"input {i}, shape {shape}: no gradient"
@@ -132,13 +153,14 @@ class Report:
         return sorted((e for e in self.wrong if e.input == i), key=lambda e: -e.badness)[:_SHOWN]
 
     def _cause_lines(self) -> Iterable[str]:
-        """One cause for each input on a line of its own; several for one input as a list."""
-        for i in dict.fromkeys(cause.input for cause in self.causes):
-            texts = [cause.text for cause in self.causes if cause.input == i]
+        """One cause for an input or a rule on a line of its own; several as a list. A note is not repeated."""
+        if self or self._nothing_compared:
+            yield from (f"Note: {cause.text}" for cause in self.causes if cause.name != "kink")
+            return
+        for i, rule in dict.fromkeys((cause.input, cause.rule) for cause in self.causes):
+            texts = [cause.text for cause in self.causes if (cause.input, cause.rule) == (i, rule)]
             of = "" if i is None or len(self.numeric) == 1 else f" for input {i}"
-            if self:
-                yield f"Note: {texts[0]}"
-            elif len(texts) == 1:
+            if len(texts) == 1:
                 yield f"Likely cause{of}: {texts[0]}"
             else:
                 yield f"Likely cause{of}, one of these (on these inputs they give the same numbers):"
@@ -155,14 +177,14 @@ class Report:
             parts.append(f'<p style="margin:.8em 0 .2em">{html.escape(self._heading(i))}</p>')
             parts.append(self._arrays_html(i) or _entries_html(self._worst(i)))
         if self.at_kinks:
-            parts.append(f"<p>{len(self.at_kinks)} lie next to a kink, where the slopes of the two sides differ:</p>")
-            parts.append(_entries_html(self.at_kinks[:5]))
+            parts.append(f"<p>{self._kink_line()}</p>")
+            parts.append(_entries_html(self.at_kinks[:5], "input"))
         parts += [f'<p style="margin:.6em 0">{html.escape(line)}</p>' for line in self._cause_lines()]
         return f'<div style="max-width:60em">{"".join(parts)}</div>'
 
     def _arrays_html(self, i: int) -> str:
         """Both gradients whole, side by side, where they are small."""
-        both = [self.analytic.get(i), self.numeric.get(i)]
+        both = [self.analytic[i], self.numeric[i]]
         if any(x is None or x.ndim > 2 or max(x.shape, default=0) > _WHOLE for x in both):
             return ""
         wrong = {e.index for e in self.wrong if e.input == i}
@@ -187,37 +209,37 @@ def _grid_html(x: np.ndarray, wrong: set, kinks: set) -> str:
             index = (r, c)[2 - x.ndim :]
             tone = f";background:{_BAD};font-weight:bold" if index in wrong else ""
             tone = tone or (f";background:{_KINK}" if index in kinks else "")
-            cells.append(f'<td style="{_CELL}{tone}">{float(x[index]):.4g}</td>')
+            cells.append(f'<td style="{_CELL}{tone}">{float(x[index]) + 0.0:.4g}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
 
 
-def _entries_html(entries: Sequence[Entry]) -> str:
-    head, *rows = _cells(entries)
+def _entries_html(entries: Sequence[Entry], *first: str) -> str:
+    head, *rows = _cells(entries, *first)
     lines = ["".join(f'<th style="{_CELL}">{cell}</th>' for cell in head)]
     lines += ["".join(f'<td style="{_CELL}">{cell}</td>' for cell in row) for row in rows]
     table = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<table style="border-collapse:collapse">{table}</table>' if rows else ""
 
 
-def _cells(entries: Sequence[Entry]) -> list[tuple[str, ...]]:
-    return [("input", "index", "analytic", "numeric", "error", "ratio")] + [
-        (
-            str(e.input),
-            str(list(e.index)),
-            f"{e.analytic:.6g}",
-            f"{e.numeric:.6g}",
-            f"{e.error:.1e}",
-            "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
-        )
-        for e in entries
-    ]
-
-
-def _table(entries: Sequence[Entry]) -> list[str]:
-    rows = _cells(entries) if entries else []
-    widths = [max(len(row[k]) for row in rows) for k in range(6)] if rows else []
+def _table(entries: Sequence[Entry], *first: str) -> list[str]:
+    rows = _cells(entries, *first) if entries else []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _cells(entries: Sequence[Entry], *first: str) -> list[list[str]]:
+    """A line with headings and one for each entry; the headings are those in first, if any, and what is compared."""
+    columns = {
+        "input": lambda e: str(e.input),
+        "index": lambda e: str(list(e.index)),
+        "analytic": lambda e: f"{e.analytic + 0.0:.6g}",
+        "numeric": lambda e: f"{e.numeric + 0.0:.6g}",
+        "error": lambda e: f"{e.error:.1e}",
+        "ratio": lambda e: "" if np.isnan(e.ratio) else f"{e.ratio:.4g}",
+    }
+    names = [name for name in columns if name != "input" or name in first]
+    return [names, *([columns[name](entry) for name in names] for entry in entries)]
 
 
 class GradcheckError(RuntimeError):

@@ -1,0 +1,224 @@
+"""Each exercise: the blank is met with a helpful message, the solution passes, typical mistakes are told apart.
+
+The cells are those of the notebooks' sources. An exercise is a heading "### Exercise 1: title", a cell with the
+function and a blank rule, a cell that checks the rule, and hints.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed: pip install -e .[test]")
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+HEADING = re.compile(r"^### Exercise (\d+): (.+)$", re.MULTILINE)
+
+#: What students write, for the body of each rule, and the cause that the report is to name.
+WRONG = {
+    "cube": [
+        ("return 3 * x**2", "upstream_ignored"),
+        ("return g * x**2", "factor"),
+        ("return g", "upstream_only"),
+    ],
+    "tanh": [
+        ("return g * (1 - x**2)", "at_input"),
+        ("return g * (1 - np.tanh(out) ** 2)", "at_output"),
+        ("return g * (out**2 - 1)", "sign"),
+    ],
+    "sigmoid": [
+        ("return g * x * (1 - x)", "at_input"),
+        ("return -g * out * (1 - out)", "sign"),
+        ("return out * (1 - out)", "upstream_ignored"),
+    ],
+    "relu": [
+        ("return g * (x < 0)", "mask_inverted"),
+        ("return g", "upstream_only"),
+        ("return 1.0 * (x > 0)", "upstream_ignored"),
+    ],
+    "multiply": [
+        ("return g * x, g * y", "swapped"),
+        ("return y, x", "upstream_ignored"),
+        ("return g * y", "missing"),
+    ],
+    "add_bias": [
+        ("return g, g", "not_summed"),
+        ("return g, g.sum(axis=1)", "wrong_axis"),
+        ("return g, g.mean(axis=0)", "factor"),
+    ],
+    "mse": [
+        ("return g * 2 * (p - t), g * 2 * (t - p)", "factor"),
+        ("return g * 2 * (p - t) / p.size, g * 2 * (p - t) / p.size", "sign"),
+        ("return 2 * (p - t) / p.size, 2 * (t - p) / p.size", "upstream_ignored"),
+    ],
+    "linear": [
+        ("return g @ w, x.T @ g, g.sum(axis=0)", "transposed"),
+        ("return g @ w, g.T @ x, g", "not_summed"),
+        ("return g @ w.T, g.T @ x, g.sum(axis=0)", "transposed"),
+    ],
+    "softmax": [
+        ("return g * out * (1 - out)", "diagonal_only"),
+        ("return out * (g - (g * out).sum(axis=0))", "wrong_axis"),
+        ("return out * (1 - out)", "upstream_ignored"),
+    ],
+    "cross_entropy": [
+        ("return g * (softmax(logits) - np.eye(3)[labels])", "factor"),
+        ("return g * (np.eye(3)[labels] - softmax(logits)) / len(labels)", "sign"),
+        ("return g * softmax(logits) / len(labels)", "some_entries"),
+    ],
+    "swish": [
+        ("return g * mg.sigmoid(x)", "last_use"),
+        ("s = mg.sigmoid(x)\nreturn s + x * s * (1 - s)", "upstream_ignored"),
+    ],
+    "take_rows": [
+        ("dx = np.zeros_like(x)\ndx[index] += g\nreturn dx", "last_use"),
+        ("return g", "upstream_only"),
+    ],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """One exercise, from the notebook or from the solutions."""
+
+    title: str
+    text: str
+    rule_cell: str
+    check_cell: str
+
+    @property
+    def name(self) -> str:
+        """The function whose rule is asked for."""
+        return re.search(r"^def (\w+)_vjp\(", self.rule_cell, re.MULTILINE)[1]
+
+    @property
+    def body(self) -> str:
+        """The statements of the rule."""
+        rule = self._rule()
+        return "\n".join(map(ast.unparse, rule.body))
+
+    def with_body(self, body: str) -> str:
+        """The cell with the function and its rule, with another body of the rule."""
+        lines, rule = self.rule_cell.splitlines(), self._rule()
+        return "\n".join([*lines[: rule.lineno], textwrap.indent(body, "    "), *lines[rule.end_lineno :]])
+
+    def _rule(self) -> ast.FunctionDef:
+        return next(node for node in ast.parse(self.rule_cell).body if getattr(node, "name", "").endswith("_vjp"))
+
+
+def _read(path: Path) -> tuple[str, dict[str, Exercise]]:
+    """The cell with the imports, and all exercises by the names of their functions."""
+    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    imports = next(cell.source for cell in cells if cell.cell_type == "code")
+    text = "\n\n".join(cell.source if cell.cell_type == "markdown" else f"```\n{cell.source}\n```" for cell in cells)
+    headings = [*HEADING.finditer(text)]
+    exercises = {}
+    for heading in headings:
+        section = re.split(r"^##", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+        rule_cell, check_cell, *_ = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        exercise = Exercise(heading[0], section, rule_cell, check_cell)
+        exercises[exercise.name] = exercise
+    assert len(exercises) == len(headings), "two exercises have the same function"
+    return imports, exercises
+
+
+IMPORTS, BLANK = _read(NOTEBOOKS / "06_gradient_checking.py")
+SOLVED = _read(NOTEBOOKS / "solutions" / "06_gradient_checking.py")[1]
+each_exercise = pytest.mark.parametrize("name", BLANK)
+each_mistake = pytest.mark.parametrize(
+    ("name", "body", "cause"), [(name, *mistake) for name, mistakes in WRONG.items() for mistake in mistakes]
+)
+
+
+def _check(name: str, body: str):
+    """What the check cell shows when the student has written this body."""
+    space: dict = {}
+    cells = [exercise.rule_cell for exercise in BLANK.values()]
+    *statements, last = BLANK[name].check_cell.strip().splitlines()
+    exec("\n".join([IMPORTS, *cells, BLANK[name].with_body(body), *statements]), space)
+    return eval(last, space)
+
+
+def _names(report) -> list[str]:
+    """All causes that explain the numbers; on some inputs several do."""
+    return [cause.name for cause in report.causes]
+
+
+def _shown(report) -> str:
+    return f"{report}\n{report._repr_html_()}".replace(" ", "")
+
+
+def _parts(body: str) -> list[str]:
+    """All products, sums and calls that a solution is made of, without spaces."""
+    nodes = [node for node in ast.walk(ast.parse(body)) if isinstance(node, ast.BinOp | ast.Call | ast.Compare)]
+    return [ast.unparse(node).replace(" ", "") for node in nodes]
+
+
+def test_there_are_enough_exercises():
+    assert len(BLANK) >= 8
+    assert [exercise.title for exercise in SOLVED.values()] == [exercise.title for exercise in BLANK.values()]
+
+
+@each_exercise
+def test_the_solution_is_one_of_the_same_exercise(name):
+    blank, solved = BLANK[name], SOLVED[name]
+    assert solved.with_body("return ...") == blank.with_body("return ...")
+    assert solved.check_cell == blank.check_cell
+
+
+@each_exercise
+def test_a_check_is_short(name):
+    assert len(BLANK[name].check_cell.strip().splitlines()) <= 3
+
+
+@each_exercise
+def test_the_blank_is_met_with_a_helpful_message(name):
+    body = BLANK[name].body
+    assert re.fullmatch(r"return (\.\.\.|\(\.\.\.(, \.\.\.)+\))", body)
+    report = _check(name, body)
+    assert not report
+    assert {cause.name for cause in report.causes} == {"missing"}
+    assert "The rule returns ... so far: write the gradient in its place." in str(report)
+
+
+@each_exercise
+def test_the_solution_passes(name):
+    report = _check(name, SOLVED[name].body)
+    assert report, report
+    assert report.cause is None
+    assert report.compared
+
+
+@each_exercise
+def test_there_are_typical_mistakes_with_different_causes(name):
+    assert len({cause for _, cause in WRONG.get(name, [])}) >= 2
+
+
+@each_mistake
+def test_a_mistake_is_named_and_told_from_the_others(name, body, cause):
+    report = _check(name, body)
+    assert not report
+    assert cause in _names(report), report
+    others = [other for other, other_cause in WRONG[name] if other_cause != cause]
+    assert _names(report) not in [_names(_check(name, other)) for other in others]
+
+
+@each_mistake
+def test_the_report_does_not_give_the_answer_away(name, body, cause):
+    shown = _shown(_check(name, body))
+    assert [part for part in _parts(SOLVED[name].body) if part in shown] == []
+
+
+@each_exercise
+def test_hints_come_in_steps_and_stop_short_of_the_answer(name):
+    hints = re.findall(r"<details><summary>Hint (\d)</summary>\n\n(.+?)\n\n</details>", BLANK[name].text, re.DOTALL)
+    assert [int(number) for number, _ in hints] == list(range(1, len(hints) + 1))
+    assert len(hints) >= 2
+    text = "".join(text for _, text in hints).replace(" ", "")
+    answer = [line.removeprefix("return ").replace(" ", "") for line in SOLVED[name].body.splitlines()]
+    assert not all(line in text for line in answer)
