@@ -15,6 +15,12 @@ from ..tensor import Tensor, dtype_of
 _SEVERAL = {list, tuple}
 
 
+def _kept_of(given: tuple, out: Tensor) -> tuple:
+    """What was given to a module, without its result and lists that may get it, by which it would hold itself."""
+    flat = (item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
+    return tuple(item for item in flat if item is not out)
+
+
 class Parameter(Tensor):
     """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it."""
 
@@ -43,11 +49,10 @@ class Module:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
             given = (*args, *kwargs.values()) if kwargs else args
-            if not _SEVERAL.isdisjoint(map(type, given)):  # a list may get the result later, and would hold it
-                given = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
             for arg in given:
-                if arg is out:  # what is only handed on would hold itself
-                    return out
+                if arg is out or type(arg) in _SEVERAL:
+                    given = _kept_of(given, out)
+                    break
             out.calls = (self.__class__, ref(self), given, out.calls)
         return out
 
