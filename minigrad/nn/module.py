@@ -15,10 +15,13 @@ from ..tensor import Tensor, dtype_of
 _SEVERAL = {list, tuple}
 
 
-def _kept_of(given: tuple, out: Tensor) -> tuple:
-    """What was given to a module, without its result and lists that may get it, by which it would hold itself."""
-    flat = (item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
-    return tuple(item for item in flat if item is not out)
+def _kept_of(given: tuple, out: Tensor) -> tuple | None:
+    """What was given to a module, without lists, that may get its result; None where the result was only handed on.
+
+    Otherwise it would hold itself.
+    """
+    flat = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
+    return None if any(item is out for item in flat) else flat
 
 
 class Parameter(Tensor):
@@ -53,7 +56,8 @@ class Module:
                 if arg is out or type(arg) in _SEVERAL:
                     given = _kept_of(given, out)
                     break
-            out.calls = (self.__class__, ref(self), given, out.calls)
+            if given is not None:
+                out.calls = (self.__class__, ref(self), given, out.calls)
         return out
 
     def __setattr__(self, name: str, value: Any) -> None:
