@@ -29,12 +29,16 @@ Sent = tuple["Tensor", int, Any, Any, Any]
 
 
 def _walk(
-    grads: dict[Tensor, Any], wanted: set[Tensor] | None, kept: Collection[Tensor], record: bool
+    grads: dict[Tensor, Any],
+    wanted: set[Tensor] | None,
+    kept: Collection[Tensor],
+    record: bool,
+    stepwise: bool = True,
 ) -> Iterator[Sent]:
     """Sends gradients back from the nodes in grads to those in wanted, or to all that are tracked, one at a time.
 
     grads maps nodes to gradients and changes in place: raw arrays, or Tensors where record is set. At the end it holds
-    the gradients of leaves and of the nodes in kept.
+    the gradients of leaves and of the nodes in kept. Where nobody looks on, stepwise is false, and it goes in one go.
 
     The newest node goes first. All that was made from it is newer, so its gradient is complete when its turn comes.
     """
@@ -70,7 +74,8 @@ def _walk(
             else:
                 total = total + grad  # not `+=`: a rule may hand the same array to two parents
             grads[parent] = total
-            yield node, i, g, grad, total
+            if stepwise:
+                yield node, i, g, grad, total
 
 
 def _observed(walk: Iterator[Sent]) -> Iterator[Sent]:
@@ -150,10 +155,10 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
 
 def backward(y: Tensor, gradient: Array | None = None) -> None:
     """Adds the gradient of y to the ``.grad`` of every leaf behind it; see ``Tensor.backward``."""
-    _run(backward_walk(y, gradient))
+    _run(backward_walk(y, gradient, stepwise=bool(observers)))
 
 
-def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
+def backward_walk(y: Tensor, gradient: Array | None = None, stepwise: bool = True) -> Iterator[Sent]:
     """``backward``, which happens as this is iterated: one factor of the chain rule at a time."""
     if not y.tracked:
         raise RuntimeError(
@@ -163,7 +168,7 @@ def backward_walk(y: Tensor, gradient: Array | None = None) -> Iterator[Sent]:
     seed = _seed(y, gradient, "backward")
     grads = {y: raw_of(seed)}
     given_out = {id(grads[y])}
-    yield from _observed(_walk(grads, None, (), record=False))
+    yield from _observed(_walk(grads, None, (), record=False, stepwise=stepwise))
     for leaf, g in grads.items():
         leaf._grad = _own(g, given_out) if leaf._grad is None else xp.asarray(leaf._grad + g)
 
@@ -226,7 +231,7 @@ def _gradients(outputs: list[Tensor], inputs: list[Tensor], seeds: list, record:
             if y in wanted:
                 g = _as_tensor(g) if record else raw_of(g)
                 grads[y] = grads[y] + g if y in grads else g
-        _run(_observed(_walk(grads, wanted, set(inputs), record)))
+        _run(_observed(_walk(grads, wanted, set(inputs), record, stepwise=bool(observers))))
     return grads
 
 

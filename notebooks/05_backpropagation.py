@@ -58,8 +58,8 @@ for step in mg.backward_steps(y):
 # %% [markdown]
 # Read each line from left to right: the chain rule in names, the same in numbers, the result.
 #
-# It is the walk that `backward` does, and not a model of it: now the gradients are there. If you run the walk once more,
-# they double: `.grad` is added to until you set it to `None`, as in PyTorch.
+# It is the walk that `backward` does, and not a model of it: now the gradients are there. If you run the walk once
+# more, they double: `.grad` is added to until you set it to `None`, as in PyTorch.
 
 # %%
 print("w.grad", w.grad, "  x.grad", x.grad, "  b.grad", b.grad)
@@ -163,8 +163,8 @@ v = mg.tensor([0.0, 0.5, 1.0, 2.0], requires_grad=True)
 print(step.sends[0].local.round(3))
 
 # %% [markdown]
-# Twelve of the sixteen numbers are zero. `backward` never builds this matrix: the rule `dL/dy * (1 - y * y)` multiplies by its
-# diagonal. Such a rule is called a **vector-Jacobian product**, and it is all that an engine needs.
+# Twelve of the sixteen numbers are zero. `backward` never builds this matrix: the rule `dL/dy * (1 - y * y)`
+# multiplies by its diagonal. Such a rule is called a **vector-Jacobian product**, and it is all that an engine needs.
 #
 # For a product of matrices it matters even more. Here $X$ is $3 \times 2$ and $W$ is $2 \times 2$.
 

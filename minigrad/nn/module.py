@@ -15,6 +15,15 @@ from ..tensor import Tensor, dtype_of
 _SEVERAL = {list, tuple}
 
 
+def _kept_of(given: tuple, out: Tensor) -> tuple | None:
+    """What was given to a module, without lists, that may get its result; None where the result was only handed on.
+
+    Otherwise it would hold itself.
+    """
+    flat = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
+    return None if any(item is out for item in flat) else flat
+
+
 class Parameter(Tensor):
     """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it."""
 
@@ -43,12 +52,12 @@ class Module:
         out = self.forward(*args, **kwargs)
         if type(out) is Tensor and out.op is not None:
             given = (*args, *kwargs.values()) if kwargs else args
-            if not _SEVERAL.isdisjoint(map(type, given)):  # a list may get the result later, and would hold it
-                given = tuple(item for arg in given for item in (arg if type(arg) in _SEVERAL else (arg,)))
             for arg in given:
-                if arg is out:  # what is only handed on would hold itself
-                    return out
-            out.calls = (self.__class__, ref(self), given, out.calls)
+                if arg is out or type(arg) in _SEVERAL:
+                    given = _kept_of(given, out)
+                    break
+            if given is not None:
+                out.calls = (self.__class__, ref(self), given, out.calls)
         return out
 
     def __setattr__(self, name: str, value: Any) -> None:
