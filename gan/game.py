@@ -180,10 +180,14 @@ class TwoPlayerGame(Game):
 
 
 def _noise_size(generator: nn.Module) -> int:
-    """How many numbers the first layer takes: the inputs of its weight (out, in)."""
+    """How many numbers the generator takes: its ``noise_size``, or else the inputs of its first weight (out, in)."""
+    if hasattr(generator, "noise_size"):
+        return generator.noise_size
     first = next(generator.parameters(), None)
-    if first is None or first.ndim < 2:
-        raise ValueError("the generator's first parameter must be a weight (out, in): in is the size of the noise")
+    if first is None or first.ndim != 2:
+        raise ValueError(
+            "the generator's first parameter must be a weight (out, in), or the generator have a noise_size"
+        )
     return first.shape[1]
 
 
@@ -258,7 +262,8 @@ def two_player(
 ) -> TwoPlayerGame:
     """The game of a generator and a discriminator, which returns logits and moves first, k times in a round.
 
-    The noise is standard normal unless a prior is given, with as many numbers as the generator's first layer takes.
+    The noise is standard normal unless a prior is given, with as many numbers as the generator's ``noise_size``
+    says, or else its first layer takes.
     optimizer makes each player's optimizer from its parameters (Adam with learning rate 1e-3 and betas 0.5 and 0.999
     if left out), schedule each optimizer's schedule, which moves once a round.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -71,16 +74,20 @@ def train(
     seed: int | np.random.Generator = 0,
     callback: Callable[[int, Mapping[str, float]], Mapping[str, float] | None] | None = None,
     progress: bool = True,
+    history: History | None = None,
 ) -> History:
     """Plays as many rounds as there are steps, and returns what was measured in each.
 
     callback is called with the number of rounds played and the losses of the last one, before the first round with 0
     and none. The numbers that it returns stand in the history beside the losses, and in the progress bar. seed may be
-    a generator of random numbers: train again with the same one to go on.
+    a generator of random numbers. With the history of a training that was broken off, its game and its generator of
+    random numbers, as ``gan.checkpoint`` keeps them, it goes on to ``steps`` rounds in all, as if there had been no
+    break; the history is added to. Ctrl-C takes effect at the end of a round.
 
     Raises:
         ValueError: when steps is negative or batch_size below 1.
         FloatingPointError: when a loss is no longer a finite number; it says in which round.
+        KeyboardInterrupt: after Ctrl-C.
     """
     if not isinstance(game, Game):
         raise TypeError(f"train: the game comes first, such as gan.two_player makes, got {shown(game)}")
@@ -90,9 +97,10 @@ def train(
     if callback is not None and not callable(callback):
         raise TypeError(f"train: callback must be a function of the round and the losses, got {shown(callback)}")
     rng = nn.init.generator(seed)
-    history = History()
-    with tqdm(total=steps, disable=not progress, unit="round", dynamic_ncols=True) as bar:
-        for done in range(steps + 1):
+    history = History() if history is None else history
+    bar = tqdm(total=steps, initial=max(0, len(history) - 1), disable=not progress, unit="round", dynamic_ncols=True)
+    with bar, _interrupted_between_rounds() as check_for_interrupt:
+        for done in range(len(history), steps + 1):
             losses = _play(game, lambda: draw_batch(game, data, batch_size, rng), done) if done else {}
             bar.update(bool(done))
             measured = (callback(done, losses) if callback else None) or {}
@@ -101,7 +109,34 @@ def train(
             if measured:
                 bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()}, refresh=False)
             history.add({"round": done, **losses, **measured})
+            check_for_interrupt()
     return history
+
+
+@contextlib.contextmanager
+def _interrupted_between_rounds() -> Iterator[Callable[[], None]]:
+    """Within this context Ctrl-C waits until the function is called that it gives; a second Ctrl-C does not wait.
+
+    In the main thread only, as Python hands signals to no other.
+    """
+    interrupted = []
+
+    def note(number: int, frame: object) -> None:
+        interrupted.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    def check() -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _play(game: Game, draw: Callable[[], Batch], number: int) -> dict[str, float]:

@@ -262,7 +262,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
         TypeError: when input is not of integers.
         ValueError: when weight is not a matrix, or padding_idx none of its rows.
     """
-    numbers = raw_of(as_arrays(input)[0])
+    numbers = raw_of(as_arrays("embedding", input)[0])
     if numbers.dtype.kind not in "iu":
         raise TypeError(f"embedding: input must be of integers, got {numbers.dtype}")
     if weight.ndim != 2:

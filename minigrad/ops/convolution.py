@@ -262,7 +262,7 @@ def conv2d(
     Raises:
         ValueError: when shapes do not fit, or the filter is larger than the padded image.
     """
-    input, weight = as_arrays(input, weight)
+    input, weight = as_arrays("conv2d", input, weight)
     _checked("conv2d", input, weight, bias, weight.shape[1] * groups, groups, weight.shape[0])
     if isinstance(padding, str):
         input, padding = _padded(input, weight.shape[2:], padding, stride, dilation)
@@ -293,7 +293,7 @@ def conv_transpose2d(
     Raises:
         ValueError: when shapes do not fit, or output_padding is not smaller than stride or dilation.
     """
-    input, weight = as_arrays(input, weight)
+    input, weight = as_arrays("conv_transpose2d", input, weight)
     _checked("conv_transpose2d", input, weight, bias, weight.shape[0], groups, weight.shape[1] * groups)
     geometry = _geometry("conv_transpose2d", stride, padding, dilation, groups)
     extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)

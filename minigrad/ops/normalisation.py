@@ -164,7 +164,7 @@ def batch_norm(
     Raises:
         ValueError: when shapes do not fit, a channel has a single value in training, or there is nothing to use.
     """
-    (input,) = as_arrays(input)
+    (input,) = as_arrays("batch_norm", input)
     if input.ndim < 2:
         raise ValueError(f"batch_norm: input must be (N, C) or (N, C, ...), got {input.shape}")
     running = {"running_mean": running_mean, "running_var": running_var}
@@ -225,7 +225,7 @@ def layer_norm(
     Raises:
         ValueError: when shapes do not fit.
     """
-    (input,), shape = as_arrays(input), tuple(normalized_shape)
+    (input,), shape = as_arrays("layer_norm", input), tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ValueError(f"layer_norm: input {input.shape} does not end in normalized_shape {shape}")
     for name, array in (("weight", weight), ("bias", bias)):
@@ -242,7 +242,7 @@ def instance_norm(input: Array, *, weight: Array | None = None, bias: Array | No
     Raises:
         ValueError: when shapes do not fit, or an image has a single element.
     """
-    (input,) = as_arrays(input)
+    (input,) = as_arrays("instance_norm", input)
     if input.ndim < 3:
         raise ValueError(f"instance_norm: input must be (N, C, ...), got {input.shape}")
     if math.prod(input.shape[2:]) == 1:

@@ -135,7 +135,7 @@ def max_pool2d(
     Raises:
         ValueError: when the window is larger than the image, or the padding more than half of the window.
     """
-    (input,) = as_arrays(input)
+    (input,) = as_arrays("max_pool2d", input)
     kernel, geometry = _windows("max_pool2d", input, kernel_size, stride, padding, dilation)
     return _batched(lambda x: _max_pool2d(x, kernel=kernel, geometry=geometry), input)
 
@@ -149,7 +149,7 @@ def avg_pool2d(input: Array, kernel_size: Pair, stride: Pair | None = None, padd
     Raises:
         ValueError: when the window is larger than the image, or the padding more than half of the window.
     """
-    (input,) = as_arrays(input)
+    (input,) = as_arrays("avg_pool2d", input)
     kernel, geometry = _windows("avg_pool2d", input, kernel_size, stride, padding, 1)
     share = 1.0 / math.prod(kernel)
     return _batched(lambda x: _collect(x, winners=None, kernel=kernel, geometry=geometry) * share, input)

@@ -29,7 +29,7 @@ def interpolate(
     Raises:
         ValueError: when not exactly one of size and scale_factor is given, or something else does not fit.
     """
-    (input,) = as_arrays(input)
+    (input,) = as_arrays("interpolate", input)
     if input.ndim != 4:
         raise ValueError(f"interpolate: input must be (N, C, H, W), got {input.shape}")
     if (size is None) == (scale_factor is None):
@@ -84,7 +84,7 @@ def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
     Raises:
         ValueError: when the number of channels is not divisible by r^2.
     """
-    (input,), r = as_arrays(input), upscale_factor
+    (input,), r = as_arrays("pixel_shuffle", input), upscale_factor
     if input.ndim not in (3, 4) or r < 1 or input.shape[-3] % r**2:
         raise ValueError(
             f"pixel_shuffle: input must be (N, C, H, W) or (C, H, W) with C divisible by {r}^2, got {input.shape}"
