@@ -33,7 +33,7 @@ from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
 from minigrad import optim
 
-STEPS = {"glyphs": 1500, "mnist": 3000, "digits": 1500}
+STEPS = {"glyphs": 1200, "mnist": 2800, "digits": 1200}
 PICTURES = 40  # of the animation
 SHOWN = 64  # images of a grid
 JUDGED = 2000  # images
