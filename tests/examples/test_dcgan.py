@@ -1,0 +1,99 @@
+"""The DCGAN example, in small: what it writes, that it goes on, and what it says when something is wrong."""
+
+import csv
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minigrad as mg
+from gan import judge
+
+pytest.importorskip("safetensors", reason="safetensors is not installed: pip install -e .[test]")
+
+SMALL = ["--size", "16", "--width", "4", "--batch", "8"]
+
+
+def _load():
+    path = Path(__file__).parents[2] / "examples" / "dcgan.py"
+    spec = importlib.util.spec_from_file_location("dcgan_example", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+example = _load()
+
+
+@pytest.fixture(autouse=True)
+def _in_little_time(monkeypatch):
+    monkeypatch.setattr(example, "JUDGED", 40)
+    monkeypatch.setattr(
+        judge, "train_classifier", lambda data, progress: judge.Classifier(data.shape, len(data.classes), rng=0)
+    )
+
+
+def run(out, *arguments):
+    return example.main([*SMALL, "--out", str(out), *arguments])
+
+
+def test_what_it_writes(tmp_path, capsys):
+    assert run(tmp_path / "run", "--steps", "3") == 0
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "animation.gif",
+        "animation.html",
+        "checkpoint.safetensors",
+        "final.png",
+        "history.csv",
+        "interpolation.png",
+        "real.png",
+        "samples.npz",
+        "summary.json",
+    }
+    images = np.load(tmp_path / "run" / "samples.npz")["images"]
+    assert images.shape == (40, 1, 16, 16)
+    assert images.dtype == np.float32
+    assert abs(images).max() <= 1.0
+    with (tmp_path / "run" / "history.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["round"] for row in rows] == ["0", "1", "2", "3"]
+    assert all(0.0 <= float(rows[3][name]) <= 1.0 for name in ("D(x)", "D(G(z))"))
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert {"score", "real_score", "frechet", "real_frechet", "rarest", "seconds"} <= summary.keys()
+    assert summary["settings"]["steps"] == 3
+    with Image.open(tmp_path / "run" / "animation.gif") as animation:
+        assert animation.n_frames == 4
+    assert "classifier score" in capsys.readouterr().out
+
+
+def test_it_goes_on_as_if_it_had_not_stopped(tmp_path):
+    assert run(tmp_path / "whole", "--steps", "4") == 0
+    assert run(tmp_path / "parts", "--steps", "2") == 0
+    assert run(tmp_path / "parts", "--steps", "4", "--resume") == 0
+    whole, parts = (mg.load(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for name in whole.keys() - {"rest"}:  # which has numbers that are looked at at other times
+        np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
+    images = [np.load(tmp_path / name / "samples.npz")["images"] for name in ("whole", "parts")]
+    np.testing.assert_array_equal(*images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "20"], "size must be a power of 2 from 8 up"),
+        (["--steps", "0"], "steps must be at least 1"),
+        (["--width", "0"], "width must be at least 1"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "there is no train-images-idx3-ubyte"),
+        (["--resume"], "No such file or directory"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, capsys, arguments, message):
+    assert run(tmp_path, *arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert message in error
