@@ -12,8 +12,6 @@ from PIL import Image
 import minigrad as mg
 from gan import judge
 
-pytest.importorskip("safetensors", reason="safetensors is not installed: pip install -e .[test]")
-
 SMALL = ["--size", "16", "--width", "4", "--batch", "8"]
 
 

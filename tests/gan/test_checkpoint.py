@@ -10,8 +10,6 @@ from gan.averaging import WeightAverage
 from gan.checkpoint import load_checkpoint, save_checkpoint
 from minigrad import nn, optim
 
-pytest.importorskip("safetensors", reason="safetensors is not installed: pip install -e .[test]")
-
 DATA = gan.data.Normal(4.0, 0.5)
 
 

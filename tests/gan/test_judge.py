@@ -7,8 +7,6 @@ from gan.data.glyphs import Glyphs
 from gan.data.images import ImageSet
 from gan.judge import Classifier, cached_classifier, fingerprint, judge, train_classifier
 
-pytest.importorskip("safetensors", reason="safetensors is not installed: pip install -e .[test]")
-
 DATA = Glyphs(characters="01", size=16)
 
 
