@@ -59,7 +59,9 @@ def check_same_work(workload: Workload, steps: Sequence[Step]) -> None:
     """Raises AssertionError where the two sides do not come to the same losses."""
     for _ in range(5):
         ours, theirs = ([loss.item() for loss in step()] for step in steps)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4, err_msg=f"{workload.name}: losses differ")
+        np.testing.assert_allclose(
+            ours, theirs, rtol=workload.rtol, atol=1e-4, err_msg=f"{workload.name}: losses differ"
+        )
 
 
 def import_time(module: str) -> list[float]:

@@ -16,6 +16,7 @@ import torch
 
 import minigrad as mg
 import minigrad.nn.functional as F
+from gan.models.dcgan import Discriminator, Generator
 from minigrad import nn, optim
 
 Step = Callable[[], tuple[Any, ...]]
@@ -30,18 +31,30 @@ class Workload:
     build: Callable[[], tuple[Step, Step]]  # minigrad's side and PyTorch's
     asked: float
     aim: float
+    rtol: float = 1e-3  # to which the losses agree: Adam makes large steps of small differences
 
 
-def in_pytorch(mlp: nn.MLP) -> torch.nn.Sequential:
+def in_pytorch(network: nn.Sequential) -> torch.nn.Sequential:
     """The same layers with the same weights."""
 
     def layer(ours: nn.Module) -> torch.nn.Module:
-        if isinstance(ours, nn.Linear):
-            return torch.nn.Linear(*reversed(ours.weight.shape))
-        return getattr(torch.nn, type(ours).__name__)()
+        kind = getattr(torch.nn, type(ours).__name__)
+        match ours:
+            case nn.Linear():
+                return kind(*reversed(ours.weight.shape))
+            case nn.Conv2d() | nn.ConvTranspose2d():
+                sizes = ours.in_channels, ours.out_channels, ours.kernel_size, ours.stride, ours.padding
+                return kind(*sizes, bias=ours.bias is not None)
+            case nn.BatchNorm2d():
+                return kind(ours.weight.size)
+            case nn.LeakyReLU():
+                return kind(ours.negative_slope)
+            case nn.Unflatten():
+                return kind(ours.dim, ours.unflattened_size)
+        return kind()
 
-    theirs = torch.nn.Sequential(*(layer(ours) for ours in mlp))
-    theirs.load_state_dict({name: torch.from_numpy(values) for name, values in mlp.state_dict().items()})
+    theirs = torch.nn.Sequential(*(layer(ours) for ours in network))
+    theirs.load_state_dict({name: torch.from_numpy(np.asarray(v)) for name, v in network.state_dict().items()})
     return theirs
 
 
@@ -56,22 +69,42 @@ def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-# ---------------------------------------------------------------- 1-D GAN: a step of D, then a step of G
+# ---------------------------------------------------------------- a round of a GAN: a step of D, then a step of G
 
 
 def gan_round() -> tuple[Step, Step]:
-    """G and D 1-32-32-1 tanh, batch 128, SGD; D is frozen while G learns."""
+    """G and D 1-32-32-1 tanh, batch 128, SGD."""
     rng = np.random.default_rng(0)
-    G, D = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng), nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
-    torch_G, torch_D = in_pytorch(G), in_pytorch(D)
+    networks = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng), nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     batches, torch_batches = in_turn(
         4 + 0.5 * normal(rng, 32, 128, 1), normal(rng, 32, 128, 1), normal(rng, 32, 128, 1)
     )
+    ours = minigrad_round(*networks, lambda params: optim.SGD(params, lr=0.05), batches)
+    torch_networks = map(in_pytorch, networks)
+    return ours, torch_round(*torch_networks, lambda params: torch.optim.SGD(params, lr=0.05), torch_batches)
 
+
+def dcgan_round(channels_last: bool = False) -> tuple[Step, Step]:
+    """32 x 32 pixels, 3 channels, width 64, batch 64, Adam."""
+    rng = np.random.default_rng(0)
+    networks = Generator(32, 3, 64, rng=rng), Discriminator(32, 3, 64, rng=rng)
+    real = np.tanh(normal(rng, 4, 64, 3, 32, 32))
+    batches, torch_batches = in_turn(real, normal(rng, 4, 64, 100), normal(rng, 4, 64, 100))
+    ours = minigrad_round(*networks, lambda params: optim.Adam(params, lr=2e-4, betas=(0.5, 0.999)), batches)
+    torch_networks = list(map(in_pytorch, networks))
+    if channels_last:
+        torch_networks = [network.to(memory_format=torch.channels_last) for network in torch_networks]
+        torch_batches = ((x.to(memory_format=torch.channels_last), *noise) for x, *noise in torch_batches)
+    adam = lambda params: torch.optim.Adam(params, lr=2e-4, betas=(0.5, 0.999))  # noqa: E731
+    return ours, torch_round(*torch_networks, adam, torch_batches)
+
+
+def minigrad_round(G: nn.Module, D: nn.Module, optimizer: Callable, batches: Iterator[tuple]) -> Step:
+    """D is frozen while G learns."""
     d_params = list(D.parameters())
-    g_step, d_step = optim.SGD(G.parameters(), lr=0.05), optim.SGD(d_params, lr=0.05)
+    g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
 
-    def minigrad_round():
+    def play_round():
         real, noise, fresh_noise = next(batches)
         with mg.no_grad():
             fake = G(noise)
@@ -90,31 +123,60 @@ def gan_round() -> tuple[Step, Step]:
             p.requires_grad = True
         return d_loss, g_loss
 
-    torch_d_params = list(torch_D.parameters())
-    torch_g_step = torch.optim.SGD(torch_G.parameters(), lr=0.05)
-    torch_d_step = torch.optim.SGD(torch_d_params, lr=0.05)
+    return play_round
+
+
+def torch_round(G: torch.nn.Module, D: torch.nn.Module, optimizer: Callable, batches: Iterator[tuple]) -> Step:
+    """The same as ``minigrad_round``."""
+    d_params = list(D.parameters())
+    g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
     softplus = torch.nn.functional.softplus
 
-    def torch_round():
-        real, noise, fresh_noise = next(torch_batches)
+    def play_round():
+        real, noise, fresh_noise = next(batches)
         with torch.no_grad():
-            fake = torch_G(noise)
-        torch_d_step.zero_grad()
-        d_loss = softplus(-torch_D(real)).mean() + softplus(torch_D(fake)).mean()
+            fake = G(noise)
+        d_step.zero_grad()
+        d_loss = softplus(-D(real)).mean() + softplus(D(fake)).mean()
         d_loss.backward()
-        torch_d_step.step()
+        d_step.step()
 
-        for p in torch_d_params:
+        for p in d_params:
             p.requires_grad = False
-        torch_g_step.zero_grad()
-        g_loss = softplus(-torch_D(torch_G(fresh_noise))).mean()
+        g_step.zero_grad()
+        g_loss = softplus(-D(G(fresh_noise))).mean()
         g_loss.backward()
-        torch_g_step.step()
-        for p in torch_d_params:
+        g_step.step()
+        for p in d_params:
             p.requires_grad = True
         return d_loss, g_loss
 
-    return minigrad_round, torch_round
+    return play_round
+
+
+# ---------------------------------------------------------------- one convolution
+
+
+def convolution() -> tuple[Step, Step]:
+    """3 x 3, stride 1, 32 to 64 channels, 64 images of 28 x 28: forward, and both gradients."""
+    rng = np.random.default_rng(0)
+    x, w, g = normal(rng, 64, 32, 28, 28), 0.1 * normal(rng, 64, 32, 3, 3), normal(rng, 64, 64, 28, 28)
+    inside = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, g)]
+    image, weight = mg.Tensor(inside[0], requires_grad=True), mg.Tensor(w, requires_grad=True)
+    torch_image, torch_weight, torch_g = (torch.from_numpy(a) for a in (x, w, g))
+    torch_image.requires_grad_(), torch_weight.requires_grad_()
+
+    def minigrad_step():
+        y = mg.conv2d(image, weight, padding=1)
+        by_image, by_weight = mg.grad(y, [image, weight], inside[1])
+        return by_image.sum(), by_weight.sum()
+
+    def torch_step():
+        y = torch.nn.functional.conv2d(torch_image, torch_weight, padding=1)
+        by_image, by_weight = torch.autograd.grad(y, [torch_image, torch_weight], torch_g)
+        return by_image.sum(), by_weight.sum()
+
+    return minigrad_step, torch_step
 
 
 # ---------------------------------------------------------------- a classifier
@@ -192,6 +254,9 @@ def wgan_gp_step() -> tuple[Step, Step]:
 
 WORKLOADS = [
     Workload("gan", "1-D GAN round, G and D 1-32-32-1, batch 128, SGD", gan_round, asked=0.40, aim=0.30),
+    Workload("dcgan", "DCGAN round, 32x32, width 64, batch 64, Adam", dcgan_round, 1.00, 0.85, rtol=1e-2),
+    Workload("dcgan-cl", "the same, PyTorch channels-last", lambda: dcgan_round(True), 1.20, 1.00, rtol=1e-2),
+    Workload("conv", "3x3 convolution and gradients, 32 to 64, 28x28, batch 64", convolution, asked=1.00, aim=0.70),
     Workload("mlp", "MLP step, 784-256-128-10, batch 128, SGD", mlp_step, asked=0.90, aim=0.75),
     Workload("wgan-gp", "WGAN-GP critic, 2-128-128-128-1, batch 256, Adam", wgan_gp_step, asked=0.70, aim=0.50),
 ]
