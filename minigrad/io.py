@@ -15,7 +15,7 @@ def _safetensors() -> ModuleType:
     try:
         import safetensors.numpy
     except ImportError:
-        raise ImportError('mg.save and mg.load need safetensors: python -m pip install safetensors') from None
+        raise ImportError("mg.save and mg.load need safetensors: python -m pip install safetensors") from None
     return safetensors
 
 
