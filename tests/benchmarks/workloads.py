@@ -160,23 +160,30 @@ def torch_round(G: torch.nn.Module, D: torch.nn.Module, optimizer: Callable, bat
 def convolution() -> tuple[Step, Step]:
     """3 x 3, stride 1, 32 to 64 channels, 64 images of 28 x 28: forward, and both gradients."""
     rng = np.random.default_rng(0)
-    x, w, g = normal(rng, 64, 32, 28, 28), 0.1 * normal(rng, 64, 32, 3, 3), normal(rng, 64, 64, 28, 28)
-    inside = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, g)]
-    image, weight = mg.Tensor(inside[0], requires_grad=True), mg.Tensor(w, requires_grad=True)
-    torch_image, torch_weight, torch_g = (torch.from_numpy(a) for a in (x, w, g))
-    torch_image.requires_grad_(), torch_weight.requires_grad_()
+    w = 0.1 * normal(rng, 64, 32, 3, 3)
+    batches, torch_batches = in_turn(normal(rng, 2, 64, 32, 28, 28), normal(rng, 2, 64, 64, 28, 28))
+    inside = itertools.cycle([[channels_last(a) for a in next(batches)] for _ in range(2)])
+    weight, torch_weight = mg.Tensor(w, requires_grad=True), torch.from_numpy(w).requires_grad_()
 
     def minigrad_step():
-        y = mg.conv2d(image, weight, padding=1)
-        by_image, by_weight = mg.grad(y, [image, weight], inside[1])
-        return by_image.sum(), by_weight.sum()
+        x, g = next(inside)
+        image = mg.Tensor(x, requires_grad=True)
+        by_image, by_weight = mg.grad(mg.conv2d(image, weight, padding=1), [image, weight], g)
+        return by_image[0, 0, 0, 0], by_weight[0, 0, 0, 0]
 
     def torch_step():
-        y = torch.nn.functional.conv2d(torch_image, torch_weight, padding=1)
-        by_image, by_weight = torch.autograd.grad(y, [torch_image, torch_weight], torch_g)
-        return by_image.sum(), by_weight.sum()
+        x, g = next(torch_batches)
+        image = x.detach().requires_grad_()
+        y = torch.nn.functional.conv2d(image, torch_weight, padding=1)
+        by_image, by_weight = torch.autograd.grad(y, [image, torch_weight], g)
+        return by_image[0, 0, 0, 0], by_weight[0, 0, 0, 0]
 
     return minigrad_step, torch_step
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """The same, with the memory that the ops of a network give it."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 # ---------------------------------------------------------------- a classifier

@@ -185,5 +185,5 @@ def test_what_cannot_be_saved(tmp_path, state, message):
 def test_without_safetensors(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for use in (lambda: mg.save(tmp_path / "x", {}), lambda: mg.load(tmp_path / "x")):
-        with pytest.raises(ImportError, match=r'python -m pip install "minigrad\[io\]"'):
+        with pytest.raises(ImportError, match=r"python -m pip install safetensors"):
             use()
