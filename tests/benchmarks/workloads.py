@@ -161,8 +161,8 @@ def convolution() -> tuple[Step, Step]:
     """3 x 3, stride 1, 32 to 64 channels, 64 images of 28 x 28: forward, and both gradients."""
     rng = np.random.default_rng(0)
     w = 0.1 * normal(rng, 64, 32, 3, 3)
-    batches, torch_batches = in_turn(normal(rng, 2, 64, 32, 28, 28), normal(rng, 2, 64, 64, 28, 28))
-    inside = itertools.cycle([[channels_last(a) for a in next(batches)] for _ in range(2)])
+    batches, torch_batches = in_turn(normal(rng, 3, 64, 32, 28, 28), normal(rng, 3, 64, 64, 28, 28))
+    inside = itertools.cycle([[channels_last(a) for a in next(batches)] for _ in range(3)])
     weight, torch_weight = mg.Tensor(w, requires_grad=True), torch.from_numpy(w).requires_grad_()
 
     def minigrad_step():
