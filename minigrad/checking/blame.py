@@ -118,7 +118,7 @@ def detached(f: Callable[..., list[Tensor]], inputs: Sequence[Tensor], checked: 
             return Cause(
                 "detached",
                 f"A part of the function goes around the graph: {changed[0]} changes with input {i}, but is a constant "
-                f"for autograd{more}. Look for .data, detach(), item() or NumPy on the way to it.",
+                f"for autograd{more}. Look on the way for .data, detach(), item(), NumPy, or an op without defvjps.",
                 i,
             )
     return None

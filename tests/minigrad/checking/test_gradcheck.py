@@ -378,3 +378,15 @@ def test_the_derivative_of_one_number_is_shown_as_it_is():
     (entry,) = caught.value.report.wrong
     assert entry.analytic == 8.0
     assert abs(entry.numeric - 12.0) < 1e-6
+
+
+def test_an_op_whose_rules_were_forgotten_is_hinted_at():
+    @mg.primitive
+    def double(x):
+        return 2.0 * x
+
+    with pytest.raises(mg.GradcheckError, match="goes around the graph") as error:
+        mg.gradcheck(lambda x: double(x) + x, X)
+    (cause,) = error.value.report.causes
+    assert cause.name == "detached"
+    assert "or an op without defvjps" in cause.text
