@@ -41,10 +41,7 @@ def gradcheck(
         ValueError: when f gives different results for the same inputs, nothing is to check, or eps is not above 0.
     """
     _refuse_odd_settings("gradcheck", f, eps, atol, rtol)
-    report = _Check("gradcheck", f, inputs, seed).compare(eps, atol, rtol)
-    if not report:
-        raise GradcheckError(report)
-    return report
+    return _Check("gradcheck", f, inputs, seed).compare(eps, atol, rtol)
 
 
 def gradgradcheck(
@@ -72,10 +69,7 @@ def gradgradcheck(
         return grad(check.recorded(*xs), checked, weights, create_graph=True, materialize_grads=True)
 
     weights = [Tensor(w, requires_grad=True) for w in check.weights]
-    report = _Check("gradgradcheck", gradient, [*check.inputs, *weights], seed).compare(eps, atol, rtol)
-    if not report:
-        raise GradcheckError(report)
-    return report
+    return _Check("gradgradcheck", gradient, [*check.inputs, *weights], seed).compare(eps, atol, rtol)
 
 
 def check_vjp(
@@ -226,7 +220,7 @@ class _Check:
         return [to_numpy(g.data) / 2.0 for g in grads]
 
     def compare(self, eps: float, atol: float, rtol: float) -> Report:
-        """All derivatives computed in both ways."""
+        """All derivatives computed in both ways; raises GradcheckError where they disagree."""
         wrong, at_kinks, compared, largest = [], [], 0, 0.0
         careless = self.written_into()
         analytic = dict(zip(self.checked, self.analytic(), strict=True))
@@ -254,7 +248,10 @@ class _Check:
         elif wrong:
             causes = self.causes([*analytic.values(), *numeric.values()], eps, atol, rtol)
         found = tuple(wrong), tuple(at_kinks), tuple(causes)
-        return Report(self.name, compared, largest, *found, analytic, numeric)
+        report = Report(self.name, compared, largest, *found, analytic, numeric)
+        if not report:
+            raise GradcheckError(report)
+        return report
 
     # ---------------------------------------------------------------- why it is wrong
 

@@ -139,14 +139,14 @@ class Report:
     def _wrong_inputs(self) -> list[int]:
         return sorted({entry.input for entry in self.wrong} | set(self.unusable))
 
-    def _heading(self, i: int) -> str:
+    def _heading(self, i: int, whole: bool = False) -> str:
         shape, given = self.numeric[i].shape, self.analytic[i]
         if given is None:
             return f"input {i}, shape {shape}: no gradient"
         if given.shape != shape:
             return f"input {i}, shape {shape}: the gradient has shape {given.shape}"
         count = sum(entry.input == i for entry in self.wrong)
-        worst = f"; the worst {_SHOWN}" if count > _SHOWN else ""
+        worst = f"; the worst {_SHOWN}" if count > _SHOWN and not whole else ""
         return f"input {i}, shape {shape}: {count} of {given.size} wrong{worst}"
 
     def _worst(self, i: int) -> list[Entry]:
@@ -174,8 +174,9 @@ class Report:
         parts += [html.escape(self._verdict()), "</b></p>"]
         parts += [f"<p>{html.escape(line)}</p>" for line in self._upstream_line()]
         for i in self._wrong_inputs():
-            parts.append(f'<p style="margin:.8em 0 .2em">{html.escape(self._heading(i))}</p>')
-            parts.append(self._arrays_html(i) or _entries_html(self._worst(i)))
+            whole = self._arrays_html(i)
+            parts.append(f'<p style="margin:.8em 0 .2em">{html.escape(self._heading(i, whole=bool(whole)))}</p>')
+            parts.append(whole or _entries_html(self._worst(i)))
         if self.at_kinks:
             parts.append(f"<p>{self._kink_line()}</p>")
             parts.append(_entries_html(self.at_kinks[:5], "input"))

@@ -21,6 +21,7 @@ import numpy as np
 
 _DEEPEST = 6  # helpers within helpers
 _LONGEST_INDEX = 6
+_HARMLESS = {"builtins", "itertools", "math", "minigrad", "numpy"}
 
 
 class Shaped:
@@ -192,7 +193,13 @@ class _Reader(ast.NodeTransformer):
         return _returned(function, shown, values, self.depth + 1)
 
     def _value(self, expression: ast.expr) -> Any:
-        """The value of an expression, or an object that nothing can be done with."""
+        """The value of an expression, or an object that nothing can be done with.
+
+        Nothing is called that may have effects: to print a step must not draw from a rule's random numbers.
+        """
+        calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
+        if not all(_is_harmless(self._value(call.func)) for call in calls):
+            return object()
         try:
             whole = ast.fix_missing_locations(ast.Expression(copy.deepcopy(expression)))
             return eval(compile(whole, "<rule>", "eval"), self.values)
@@ -204,6 +211,14 @@ class _Reader(ast.NodeTransformer):
         value = self._value(expression)
         _literal(value)
         return value
+
+
+def _is_harmless(function: Any) -> bool:
+    """Whether a call does nothing but return a value: methods of plain values, and functions known not to do more."""
+    if isinstance(getattr(function, "__self__", None), tuple | list | str | dict):
+        return True
+    module = getattr(function, "__module__", None) or ""
+    return callable(function) and module.partition(".")[0] in _HARMLESS and "random" not in module
 
 
 def _is_helper(function: Any) -> bool:

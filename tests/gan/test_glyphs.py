@@ -1,7 +1,6 @@
 """Glyphs: each setting does what it says, within its limits; the same seed gives the same images."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -273,15 +272,3 @@ def test_a_mistake_is_named_in_one_line(message):
 def test_fonts_that_lack_a_character_are_left_out():
     points = Glyphs().draw(200, np.random.default_rng(0))
     assert len(np.unique(Glyphs(SHAPES, fonts=("sans",))._bank(points)[1])) == 6 * 2  # cmss10 has no shapes
-
-
-@pytest.mark.parametrize("size", [16, 32, 64])
-def test_how_fast_images_are_drawn(size):
-    glyphs, rng = Glyphs("2468", size), np.random.default_rng(0)
-    glyphs.sample(1, rng)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        glyphs.sample(500, rng)
-        seconds.append(time.perf_counter() - start)
-    print(f"\n{500 / min(seconds):,.0f} images of {size} x {size} pixels a second")

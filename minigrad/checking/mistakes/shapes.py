@@ -29,6 +29,7 @@ def spreads(g: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
 
 
 def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """g summed along the axes in which it is wider than the shape: the adjoint of broadcasting."""
     return g.sum(axis=broadcast_axes(shape, g.shape), keepdims=True).reshape(shape)
 
 

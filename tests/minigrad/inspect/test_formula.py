@@ -116,3 +116,17 @@ def test_a_rule_of_ones_own_in_a_step():
     (step,) = mg.backward_steps(cube(x))
     assert step.sends[0].formula == "dL/dv1 * 3 * x ** 2"
     assert step.sends[0].local == 12.0
+
+
+def test_to_read_a_rule_does_not_run_what_has_effects():
+    rng, drawn = np.random.default_rng(0), []
+
+    def draw():
+        drawn.append(rng.random())
+        return drawn[-1]
+
+    assert text(lambda g, out, x: g * rng.random()) == "dL/dy * rng.random()"
+    assert text(lambda g, out, x: g * draw()) == "dL/dy * draw()"
+    assert text(lambda g, out, x: g * np.random.rand()) == "dL/dy * np.random.rand()"  # noqa: NPY002
+    assert not drawn
+    assert rng.random() == np.random.default_rng(0).random()
