@@ -18,7 +18,7 @@ from .autograd import enable_grad, grad, no_grad
 from .derivatives import hessian, hvp, jacobian
 from .io import load, save
 from .nn.init import manual_seed
-from .ops.convolution import conv2d, conv_transpose2d
+from .ops.convolution import conv2d, conv2d_weight, conv_transpose2d
 from .ops.elementwise import (
     abs,
     add,

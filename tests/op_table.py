@@ -18,7 +18,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad.ops import convolution, elementwise, reduction
+from minigrad.ops import elementwise, reduction
 
 try:
     import torch
@@ -831,26 +831,18 @@ def np_conv_transpose2d(y, w, bias=None, stride=1, padding=0, output_padding=0, 
     return image if bias is None else image + bias[:, None, None]
 
 
-def conv2d_weight(x, y, kernel, stride, padding, dilation, groups):
-    """The third of the maps, which users meet in derivatives alone."""
-    geometry = convolution._geometry("conv2d_weight", stride, padding, dilation, groups)
-    return convolution._conv2d_weight(x, y, kernel=kernel, geometry=geometry)
-
-
-def np_conv2d_weight(x, y, kernel, stride, padding, dilation, groups):
+def np_conv2d_weight(x, weight_size, y, stride=1, padding=0, dilation=1, groups=1):
     """By the definition."""
-    total = np.zeros((y.shape[1], x.shape[1] // groups, *kernel), x.dtype)
-    for (i, j), under in windows(*x.shape[2:], kernel, stride, padding, dilation):
-        if i < y.shape[2] and j < y.shape[3]:
-            parts = zip(channel_groups(bordered(x, padding)[under], groups), channel_groups(y, groups), strict=True)
-            total += np.concatenate([np.einsum("ncuv,no->ocuv", a, b[:, :, i, j]) for a, b in parts])
+    total = np.zeros(weight_size, x.dtype)
+    for (i, j), under in windows(*x.shape[2:], weight_size[2:], stride, padding, dilation):
+        parts = zip(channel_groups(bordered(x, padding)[under], groups), channel_groups(y, groups), strict=True)
+        total += np.concatenate([np.einsum("ncuv,no->ocuv", a, b[:, :, i, j]) for a, b in parts])
     return total
 
 
-def torch_conv2d_weight(x, y, kernel, **options):
-    """PyTorch's, which wants to know the whole shape."""
-    shape = (y.shape[1], x.shape[1] // options["groups"], *kernel)
-    return torch.nn.grad.conv2d_weight(x, shape, y, **options)
+def with_weight_size(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f(x, y, weight_size=..., ...) of conv2d_weight(x, weight_size, y, ...)."""
+    return lambda x, y, weight_size, **options: f(x, weight_size, y, **options)
 
 
 #: Shapes of image, weight and bias, if any, with sizes that leave something over, and how the filter moves.
@@ -879,9 +871,10 @@ TRANSPOSED = [
 ]
 #: Shapes of image and result, of which some do not reach the image's last row and column.
 WEIGHTS = [
-    ([(2, 2, 4, 5), (2, 3, 2, 4)], {"kernel": (3, 2), "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
-    ([(1, 1, 6, 5), (1, 2, 3, 2)], {"kernel": (3, 4), "stride": 2, "padding": 1, "dilation": 1, "groups": 1}),
-    ([(2, 4, 5, 3), (2, 2, 3, 2)], {"kernel": (2, 2), "stride": 1, "padding": (1, 0), "dilation": (4, 1), "groups": 2}),
+    ([(2, 2, 4, 5), (2, 3, 2, 4)], {"weight_size": (3, 2, 3, 2)}),
+    ([(1, 1, 6, 5), (1, 2, 3, 4)], {"weight_size": (2, 1, 3, 4), "stride": (2, 1), "padding": 1}),
+    ([(2, 4, 5, 3), (2, 2, 3, 2)], {"weight_size": (2, 2, 2, 2), "padding": (1, 0), "dilation": (4, 1), "groups": 2}),
+    ([(0, 2, 4, 4), (0, 3, 2, 2)], {"weight_size": (3, 2, 3, 3)}),
 ]
 
 
@@ -994,9 +987,9 @@ IMAGES = [
     ),
     Row(
         "conv2d_weight",
-        conv2d_weight,
-        np_conv2d_weight,
-        torch_conv2d_weight,
+        with_weight_size(mg.conv2d_weight),
+        with_weight_size(np_conv2d_weight),
+        with_weight_size(lambda *xs, **options: torch.nn.grad.conv2d_weight(*xs, **options)),
         [Call(tuple(normal(*s) for s in shapes), options) for shapes, options in WEIGHTS],
     ),
     Row(

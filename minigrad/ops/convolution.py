@@ -230,19 +230,33 @@ def _geometry(op: str, stride: Pair, padding: Pair, dilation: Pair, groups: int)
     )
 
 
-def _checked(op: str, input: Array, weight: Array, bias: Array | None, expected: int, groups: int, out: int) -> None:
-    """Raises ValueError where the channels of input, weight and bias do not fit."""
-    if input.ndim not in (3, 4) or weight.ndim != 4:
+def _checked(
+    op: str, input: Array, weight: tuple[int, ...], bias: Array | None, groups: int, *, transposed: bool
+) -> None:
+    """Raises ValueError where the channels of input, of bias and of a weight of this shape do not fit."""
+    if input.ndim not in (3, 4) or len(weight) != 4:
         raise ValueError(
-            f"{op}: input must be (N, C, H, W) or (C, H, W) and weight have four axes, "
-            f"got {input.shape} and {weight.shape}"
+            f"{op}: input must be (N, C, H, W) or (C, H, W) and weight have four axes, got {input.shape} and {weight}"
         )
-    if weight.shape[0] % groups:
-        raise ValueError(f"{op}: weight {weight.shape} cannot be split into {groups} groups")
+    if weight[0] % groups:
+        raise ValueError(f"{op}: weight {weight} cannot be split into {groups} groups")
+    filters, channels = weight[0], weight[1] * groups
+    expected, out = (filters, channels) if transposed else (channels, filters)
     if input.shape[-3] != expected:
-        raise ValueError(f"{op}: input has {input.shape[-3]} channels, weight {weight.shape} expects {expected}")
+        raise ValueError(f"{op}: input has {input.shape[-3]} channels, weight {weight} expects {expected}")
     if bias is not None and bias.shape != (out,):
-        raise ValueError(f"{op}: bias {bias.shape} does not fit weight {weight.shape}, it needs {out} elements")
+        raise ValueError(f"{op}: bias {bias.shape} does not fit weight {weight}, it needs {out} elements")
+
+
+def _fitting_places(op: str, input: Array, weight: tuple[int, ...], geometry: Geometry) -> tuple[int, int]:
+    """(OH, OW); raises ValueError where there are none."""
+    places = _places(input.shape[-2:], weight[2:], geometry)
+    if min(places) < 1:
+        raise ValueError(
+            f"{op}: input {input.shape} with padding {geometry.padding} is smaller than the filter of weight "
+            f"{weight} with dilation {geometry.dilation}"
+        )
+    return places
 
 
 def conv2d(
@@ -263,15 +277,11 @@ def conv2d(
         ValueError: when shapes do not fit, or the filter is larger than the padded image.
     """
     input, weight = as_arrays("conv2d", input, weight)
-    _checked("conv2d", input, weight, bias, weight.shape[1] * groups, groups, weight.shape[0])
+    geometry = _geometry("conv2d", stride, 0 if isinstance(padding, str) else padding, dilation, groups)
+    _checked("conv2d", input, weight.shape, bias, groups, transposed=False)
     if isinstance(padding, str):
-        input, padding = _padded(input, weight.shape[2:], padding, stride, dilation)
-    geometry = _geometry("conv2d", stride, padding, dilation, groups)
-    if min(_places(input.shape[-2:], weight.shape[2:], geometry)) < 1:
-        raise ValueError(
-            f"conv2d: input {input.shape} with padding {geometry.padding} is smaller than the filter of weight "
-            f"{weight.shape} with dilation {geometry.dilation}"
-        )
+        input, geometry = _padded(input, weight.shape[2:], padding, geometry)
+    _fitting_places("conv2d", input, weight.shape, geometry)
     return _batched(lambda x: _conv2d(x, weight, *_given(bias), geometry=geometry), input)
 
 
@@ -294,8 +304,8 @@ def conv_transpose2d(
         ValueError: when shapes do not fit, or output_padding is not smaller than stride or dilation.
     """
     input, weight = as_arrays("conv_transpose2d", input, weight)
-    _checked("conv_transpose2d", input, weight, bias, weight.shape[0], groups, weight.shape[1] * groups)
     geometry = _geometry("conv_transpose2d", stride, padding, dilation, groups)
+    _checked("conv_transpose2d", input, weight.shape, bias, groups, transposed=True)
     extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation, strict=True)):
         raise ValueError(
@@ -312,6 +322,39 @@ def conv_transpose2d(
     return _batched(lambda x: _conv_transpose2d(x, weight, *_given(bias), size=size, geometry=geometry), input)
 
 
+def conv2d_weight(
+    input: Array,
+    weight_size: tuple[int, int, int, int],
+    grad_output: Array,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Array:
+    """The gradient of conv2d by its weight: input (N, C, H, W) and grad_output (N, O, OH, OW) to weight_size.
+
+    It is ``torch.nn.grad.conv2d_weight``. weight_size is (O, C / groups, KH, KW), and grad_output has the shape of
+    conv2d's result. An image alone and its result, (C, H, W) and (O, OH, OW), are taken too.
+
+    Raises:
+        ValueError: when shapes do not fit, or the filter is larger than the padded image.
+    """
+    input, grad_output = as_arrays("conv2d_weight", input, grad_output)
+    size = tuple(weight_size)
+    if len(size) != 4 or not all(isinstance(n, int) and n >= 1 for n in size):
+        raise ValueError(f"conv2d_weight: weight_size is four whole numbers from 1 up, got {weight_size!r}")
+    geometry = _geometry("conv2d_weight", stride, padding, dilation, groups)
+    _checked("conv2d_weight", input, size, None, groups, transposed=False)
+    expected = (*input.shape[:-3], size[0], *_fitting_places("conv2d_weight", input, size, geometry))
+    if grad_output.shape != expected:
+        raise ValueError(
+            f"conv2d_weight: grad_output {grad_output.shape} must have the shape of conv2d's result, {expected}"
+        )
+    if input.ndim == 3:
+        input, grad_output = unsqueeze(input, 0), unsqueeze(grad_output, 0)
+    return _conv2d_weight(input, grad_output, kernel=size[2:], geometry=geometry)
+
+
 def _given(bias: Array | None) -> tuple:
     return () if bias is None else (bias,)
 
@@ -321,15 +364,13 @@ def _batched(op: Callable[[Array], Array], input: Array) -> Array:
     return op(input) if input.ndim == 4 else squeeze(op(unsqueeze(input, 0)), 0)
 
 
-def _padded(
-    input: Array, kernel: tuple[int, int], padding: str, stride: Pair, dilation: Pair
-) -> tuple[Array, tuple[int, int]]:
+def _padded(input: Array, kernel: tuple[int, int], padding: str, geometry: Geometry) -> tuple[Array, Geometry]:
     """The padding that a word stands for; where it is odd, the extra row or column is put below or on the right."""
     if padding == "valid":
-        return input, (0, 0)
-    if padding != "same" or _pair("conv2d", "stride", stride, 1) != (1, 1):
+        return input, geometry
+    if padding != "same" or geometry.stride != (1, 1):
         raise ValueError(f"conv2d: padding is numbers, 'valid', or with a stride of 1 'same', got {padding!r}")
-    total = [d * (k - 1) for k, d in zip(kernel, _pair("conv2d", "dilation", dilation, 1), strict=True)]
+    total = [d * (k - 1) for k, d in zip(kernel, geometry.dilation, strict=True)]
     if any(n % 2 for n in total):
         input = pad(input, (0, total[1] % 2, 0, total[0] % 2))
-    return input, (total[0] // 2, total[1] // 2)
+    return input, geometry._replace(padding=(total[0] // 2, total[1] // 2))

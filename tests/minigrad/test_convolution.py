@@ -183,12 +183,12 @@ def test_nearest_takes_the_pixels_that_pytorch_takes():
 
 def test_the_three_are_adjoints_of_one_sum():
     """<y, conv2d(x, w)> = <conv_transpose2d(y, w), x> = <conv2d_weight(x, y), w>, by the definitions of all three."""
-    geometry = convolution.Geometry((2, 1), (1, 2), (1, 2), 2)
+    options = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
     x, w = normal(2, 4, 6, 5), normal(6, 2, 3, 2)
-    y = normal(*convolution._conv2d(x, w, geometry=geometry).shape)
-    by_x = convolution._conv_transpose2d(y, w, size=(6, 5), geometry=geometry)
-    by_w = convolution._conv2d_weight(x, y, kernel=(3, 2), geometry=geometry)
-    expected = (y * convolution._conv2d(x, w, geometry=geometry)).sum()
+    y = normal(*mg.conv2d(x, w, **options).shape)
+    by_x = mg.conv_transpose2d(y, w, output_padding=(1, 0), **options)
+    by_w = mg.conv2d_weight(x, w.shape, y, **options)
+    expected = (y * mg.conv2d(x, w, **options)).sum()
     np.testing.assert_allclose([(by_x * x).sum(), (by_w * w).sum()], expected, rtol=1e-12)
 
 
@@ -257,6 +257,13 @@ def test_the_order_in_memory_does_not_change_the_result(i):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+def test_an_image_alone_and_its_result():
+    x, y = normal(4, 6, 6), normal(5, 3, 3)
+    alone = mg.conv2d_weight(x, (5, 4, 4, 4), y)
+    np.testing.assert_allclose(alone, mg.conv2d_weight(x[None], (5, 4, 4, 4), y[None]), rtol=1e-12)
+    assert isinstance(mg.conv2d_weight(mg.tensor(x, requires_grad=True), (5, 4, 4, 4), y), mg.Tensor)
+
+
 @pytest.mark.parametrize("op", [0, 1, 6, 8, 11])
 def test_an_image_alone(op):
     x = normal(4, 6, 6)
@@ -266,7 +273,7 @@ def test_an_image_alone(op):
 
 # ---------------------------------------------------------------- refused
 
-IMAGE, WEIGHT = np.ones((2, 3, 5, 5)), np.ones((4, 3, 3, 3))
+IMAGE, WEIGHT, RESULT = np.ones((2, 3, 5, 5)), np.ones((4, 3, 3, 3)), np.ones((2, 4, 3, 3))
 REFUSED = [
     (lambda: mg.conv2d(IMAGE, np.ones((16, 1, 4, 4))), "conv2d: input has 3 channels, weight (16, 1, 4, 4) expects 1"),
     (lambda: mg.conv2d(IMAGE, np.ones((4, 3))), "conv2d: input must be (N, C, H, W) or (C, H, W) and weight have four"),
@@ -281,6 +288,7 @@ REFUSED = [
     (lambda: mg.conv2d(IMAGE, WEIGHT, stride=(1, 2, 3)), "conv2d: stride is a whole number from 1 up, or a pair"),
     (lambda: mg.conv2d(IMAGE, WEIGHT, stride=1.5), "conv2d: stride is a whole number from 1 up"),
     (lambda: mg.conv2d(IMAGE, WEIGHT, groups=3), "conv2d: weight (4, 3, 3, 3) cannot be split into 3 groups"),
+    (lambda: mg.conv2d(IMAGE, WEIGHT, groups=0), "conv2d: groups is a whole number from 1 up, got 0"),
     (
         lambda: mg.conv2d(IMAGE, WEIGHT, stride=2, padding="same"),
         "conv2d: padding is numbers, 'valid', or with",
@@ -298,6 +306,38 @@ REFUSED = [
         "conv_transpose2d: output_padding (2, 2) must be smaller than stride (2, 2) or dilation (1, 1)",
     ),
     (lambda: mg.conv_transpose2d(IMAGE, np.ones((3, 2, 1, 1)), padding=3), "conv_transpose2d: input (2, 3, 5, 5) with"),
+    (
+        lambda: mg.conv_transpose2d(IMAGE, WEIGHT, groups=0),
+        "conv_transpose2d: groups is a whole number from 1 up, got 0",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 3, 3), RESULT),
+        "conv2d_weight: weight_size is four whole numbers from 1 up, got (4, 3, 3)",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 3, 0, 3), RESULT),
+        "conv2d_weight: weight_size is four whole numbers from 1 up, got (4, 3, 0, 3)",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 1, 3, 3), RESULT),
+        "conv2d_weight: input has 3 channels, weight (4, 1, 3, 3) expects 1",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 1, 3, 3), RESULT, groups=3),
+        "conv2d_weight: weight (4, 1, 3, 3) cannot be split into 3 groups",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 3, 6, 6), RESULT),
+        "conv2d_weight: input (2, 3, 5, 5) with padding (0, 0) is smaller than the filter of weight (4, 3, 6, 6)",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE, (4, 3, 3, 3), RESULT, padding=1),
+        "conv2d_weight: grad_output (2, 4, 3, 3) must have the shape of conv2d's result, (2, 4, 5, 5)",
+    ),
+    (
+        lambda: mg.conv2d_weight(IMAGE[0], (4, 3, 3, 3), RESULT),
+        "conv2d_weight: grad_output (2, 4, 3, 3) must have the shape of conv2d's result, (4, 3, 3)",
+    ),
     (
         lambda: F.max_pool2d(IMAGE, 6),
         "max_pool2d: input (2, 3, 5, 5) with padding (0, 0) is smaller than",
