@@ -22,7 +22,7 @@ import numpy as np
 import gan
 import minigrad as mg
 from gan.averaging import WeightAverage
-from gan.checkpoint import Stateful, load_checkpoint, save_checkpoint
+from gan.checkpoint import Settings, Stateful, load_checkpoint, save_checkpoint
 from gan.data.digits import Digits
 from gan.data.glyphs import Glyphs
 from gan.data.images import Images
@@ -85,8 +85,9 @@ class Training:
         self.history = gan.History()
 
     def parts(self) -> dict[str, Stateful]:
-        """What a checkpoint holds."""
-        return {"game": self.game, "average": self.average}
+        """What a checkpoint holds; the settings come first, so that others are refused before anything is changed."""
+        settings = Settings(**{name: getattr(self.settings, name) for name in ("data", "size", "width")})
+        return {"settings": settings, "game": self.game, "average": self.average}
 
     def run(self) -> None:
         """All rounds that are left; Ctrl-C ends it after a round, and the checkpoint is written all the same."""

@@ -48,10 +48,7 @@ def load_checkpoint(path: Path | str, rng: np.random.Generator, **parts: Statefu
         FileNotFoundError: when there is no such file.
         ValueError: when it is not a checkpoint, or one of other parts.
     """
-    arrays = mg.load(path)
-    if _REST not in arrays:
-        raise ValueError(f"{path} is not a checkpoint of a training")
-    state = _with_arrays(json.loads(arrays[_REST].tobytes()), arrays)
+    state = _read(path)
     if state["parts"].keys() != parts.keys():
         raise ValueError(f"{path} is a checkpoint of {', '.join(state['parts'])}, not of {', '.join(parts)}")
     for name, part in parts.items():
@@ -60,6 +57,43 @@ def load_checkpoint(path: Path | str, rng: np.random.Generator, **parts: Statefu
     history = History()
     history.rows = state["history"]
     return history
+
+
+def load_states(path: Path | str) -> dict[str, Any]:
+    """What each part's ``state_dict`` gave, by the part's name: to look at, or to use one part without the others.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when it is not a checkpoint.
+    """
+    return _read(path)["parts"]
+
+
+class Settings:
+    """A part of a checkpoint that says what it is of; a training of other settings does not go on from it."""
+
+    def __init__(self, **values: Any):
+        self.values = values
+
+    def state_dict(self) -> dict[str, Any]:
+        """The settings by their names."""
+        return dict(self.values)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Changes nothing; raises ValueError when the settings differ."""
+        if state != self.values:
+            raise ValueError(f"the checkpoint is of {_listed(state)}, not of {_listed(self.values)}")
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _read(path: Path | str) -> dict[str, Any]:
+    arrays = mg.load(path)
+    if _REST not in arrays:
+        raise ValueError(f"{path} is not a checkpoint of a training")
+    return _with_arrays(json.loads(arrays[_REST].tobytes()), arrays)
 
 
 def _without_arrays(tree: Any, path: str, arrays: dict[str, Any]) -> Any:

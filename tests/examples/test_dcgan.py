@@ -80,6 +80,12 @@ def test_it_goes_on_as_if_it_had_not_stopped(tmp_path):
     np.testing.assert_array_equal(*images)
 
 
+def test_it_does_not_go_on_with_other_settings(tmp_path, capsys):
+    assert run(tmp_path, "--steps", "1") == 0
+    assert run(tmp_path, "--steps", "2", "--resume", "--width", "8") == 2
+    assert "is of data glyphs, size 16, width 4, not of data glyphs, size 16, width 8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

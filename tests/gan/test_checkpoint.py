@@ -7,7 +7,7 @@ import pytest
 
 import gan
 from gan.averaging import WeightAverage
-from gan.checkpoint import load_checkpoint, save_checkpoint
+from gan.checkpoint import Settings, load_checkpoint, load_states, save_checkpoint
 from minigrad import nn, optim
 
 DATA = gan.data.Normal(4.0, 0.5)
@@ -91,6 +91,28 @@ def test_what_is_no_checkpoint(tmp_path):
     save_checkpoint(path, gan.History(), rng, game=game)
     with pytest.raises(ValueError, match="is a checkpoint of game, not of game, average"):
         load_checkpoint(path, rng, game=game, average=average_of(game))
+
+
+def test_other_settings_are_refused_before_anything_is_changed(tmp_path):
+    game, rng = make()
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, gan.History(), rng, settings=Settings(data="glyphs", size=16), game=game)
+    other, other_rng = make(seed=1)
+    before = other.state_dict()
+    with pytest.raises(ValueError, match="is of data glyphs, size 16, not of data glyphs, size 32"):
+        load_checkpoint(path, other_rng, settings=Settings(data="glyphs", size=32), game=other)
+    same(other.state_dict(), before)
+    load_checkpoint(path, other_rng, settings=Settings(data="glyphs", size=16), game=other)
+    same(other.state_dict(), game.state_dict())
+
+
+def test_one_part_without_the_others(tmp_path):
+    game, rng = make()
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, gan.History(), rng, settings=Settings(size=16), average=average_of(game))
+    states = load_states(path)
+    assert states["settings"] == {"size": 16}
+    same(states["average"]["network"], game.generator.state_dict())
 
 
 def test_ctrl_c_waits_for_the_end_of_a_round():
