@@ -177,7 +177,7 @@ def _own(g: Any, given_out: set[int]) -> Array:
     """g as an array that nobody else holds, so that a user may write into it."""
     g = xp.asarray(g)
     if g.base is not None or id(g) in given_out:
-        g = g.copy()
+        g = g.copy(order="K")
     given_out.add(id(g))
     return g
 

@@ -60,7 +60,7 @@ class Optimizer:
             if self.weight_decay:
                 g = g + self.weight_decay * p.value
             # `out` keeps the type, whatever the settings are, and makes an array of a single number's step, too.
-            step = xp.multiply(self.direction(g, state), self.lr, out=xp.empty_like(p.value))
+            step = xp.multiply(self.direction(g, state), self.lr, out=xp.empty_like(g))
             p.value = xp.subtract(p.value, step, out=step)
 
     def _checked(self, p: Tensor) -> Array:
@@ -89,7 +89,7 @@ class Optimizer:
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.copy() if hasattr(value, "copy") else value for name, value in state.items()}
+    return {name: value.copy(order="K") if hasattr(value, "copy") else value for name, value in state.items()}
 
 
 class SGD(Optimizer):

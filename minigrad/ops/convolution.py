@@ -170,45 +170,72 @@ def _meet(x: Array, y: Array, geometry: Geometry, kernel: tuple[int, int]) -> Ar
 def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
     """conv_transpose2d of one group, channels-last.
 
-    One product gives all that is painted. Its taps are taken in blocks as large as the stride, as the blocks of all
-    places then cover the image without gaps: each block is added in one go, and not each tap.
+    One product gives all that is painted. The image is laid out in tiles as large as the stride, one for each place,
+    and taps beside each other that fall into one tile are added for all places in one go.
 
     Where an image keeps its size there is a faster way: each place gathers what reaches it, which is a correlation
     with the filters turned by half a turn.
     """
     if geometry.stride == (1, 1) and size == y.shape[2:]:
         return _correlate(y, xp.flip(w, (2, 3)).swapaxes(0, 1), geometry)
-    count, filters, oh, ow = y.shape
-    (sh, sw), (ph, pw), results = geometry.stride, geometry.padding, _channels_last(y)
-    matrix, (qh, qw), channels = _taps_in_blocks(w, geometry)
-    rows, columns = max(oh + qh - 1, -(-(ph + size[0]) // sh)), max(ow + qw - 1, -(-(pw + size[1]) // sw))
-    step = _chunk(count, oh * ow * matrix.shape[1] * y.itemsize)
-    canvas = empty((step, rows, sh, columns, sw, channels), like=y)
-    painted = empty((step, oh, ow, qh, qw, sh, sw, channels), like=y)
-    out = empty((count, *size, channels), like=y)
+    (count, filters, *places), (channels, *kernel), (sh, sw) = y.shape, w.shape[1:], geometry.stride
+    results, matrix = _channels_last(y), _channels_last(w).reshape(filters, -1)
+    rows, columns = -(-size[0] // sh), -(-size[1] // sw)
+    strokes = list(itertools.product(*map(_strokes, kernel, *geometry[:3], places, (rows, columns))))
+    strokes.sort(key=_fills, reverse=True)
+    step = _chunk(count, math.prod(places) * matrix.shape[1] * y.itemsize)
+    painted = empty((step, *places, *kernel, channels), like=y)
+    canvas = empty((count, rows, sh, columns, sw, channels), like=y)
     for start in range(0, count, step):
         images = slice(start, min(start + step, count))
         n = images.stop - start
         xp.dot(results[images].reshape(-1, filters), matrix, out=painted[:n].reshape(-1, matrix.shape[1]))
-        canvas[:, oh:] = canvas[:, :oh, :, ow:] = 0
-        canvas[:n, :oh, :, :ow] = painted[:n, :, :, 0, 0].swapaxes(2, 3)
-        for i, j in list(itertools.product(range(qh), range(qw)))[1:]:
-            canvas[:n, i : i + oh, :, j : j + ow] += painted[:n, :, :, i, j].swapaxes(2, 3)
-        whole = canvas[:n].reshape(n, rows * sh, columns * sw, channels)
-        out[images] = whole[:, ph : ph + size[0], pw : pw + size[1]]
-    return out
+        _add_strokes(strokes, painted[:n], canvas[images])
+    whole = canvas.reshape(count, rows * sh, columns * sw, channels)
+    return xp.ascontiguousarray(whole[:, : size[0], : size[1]])
 
 
-def _taps_in_blocks(w: Array, geometry: Geometry) -> tuple[Array, tuple[int, int], int]:
-    """The filters as a matrix (O, QH * QW * SH * SW * C) of blocks as large as the stride, filled up with 0."""
-    filters, channels, kh, kw = w.shape
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    qh, qw = -(-(dh * (kh - 1) + 1) // sh), -(-(dw * (kw - 1) + 1) // sw)
-    taps = empty((filters, qh * sh, qw * sw, channels), like=w)
-    taps.fill(0)
-    taps[:, : dh * kh : dh, : dw * kw : dw] = _channels_last(w)
-    blocks = taps.reshape(filters, qh, sh, qw, sw, channels).swapaxes(2, 3)
-    return blocks.reshape(filters, -1), (qh, qw), channels
+class _Stroke(NamedTuple):
+    """Taps beside each other that fall into one tile, along one axis."""
+
+    taps: slice
+    inside: slice  # where in the tile
+    places: slice  # whose tile is on the image
+    tiles: slice  # into which these paint
+    fills: bool  # whether they leave nothing of the image blank
+
+
+def _strokes(kernel: int, stride: int, padding: int, dilation: int, places: int, tiles: int) -> list[_Stroke]:
+    """The taps of a filter by the tile that they fall into: that of their place, or so many tiles before or after."""
+    strokes = []
+    where = [divmod(tap * dilation - padding, stride) for tap in range(kernel)]
+    for shift, group in itertools.groupby(range(kernel), lambda tap: where[tap][0]):
+        taps = list(group)
+        inside = slice(where[taps[0]][1], where[taps[-1]][1] + 1, dilation)
+        begin, end = max(0, -shift), min(places, tiles - shift)
+        if begin < end:
+            fills = len(taps) == stride and (begin + shift, end + shift) == (0, tiles)
+            along = slice(begin, end), slice(begin + shift, end + shift)
+            strokes.append(_Stroke(slice(taps[0], taps[-1] + 1), inside, *along, fills))
+    return strokes
+
+
+def _fills(stroke: tuple[_Stroke, _Stroke]) -> bool:
+    return all(along.fills for along in stroke)
+
+
+def _add_strokes(strokes: list[tuple[_Stroke, _Stroke]], painted: Array, canvas: Array) -> None:
+    """Painted (n, OH, OW, KH, KW, C) on a canvas (n, rows, SH, columns, SW, C); one that fills it comes first."""
+    filled = bool(strokes) and _fills(strokes[0])
+    if not filled:
+        canvas.fill(0)
+    for i, (down, across) in enumerate(strokes):
+        brush = painted[:, down.places, across.places, down.taps, across.taps].swapaxes(2, 3)
+        target = canvas[:, down.tiles, down.inside, across.tiles, across.inside]
+        if filled and i == 0:
+            target[...] = brush
+        else:
+            target += brush
 
 
 # ---------------------------------------------------------------- as users call them

@@ -81,9 +81,9 @@ def _mean_and_variance(x: Array) -> tuple[Array, Array]:
 
 @primitive
 def _batch_norm(x: Array, weight: Array, bias: Array, *, moments: Moments) -> Array:
-    out = _rows(x) - moments.mean
-    out *= moments.scale * weight
-    out += bias
+    factor = moments.scale * weight
+    out = _rows(x) * factor
+    out += bias - moments.mean * factor
     return _images(out, x.shape)
 
 
