@@ -19,6 +19,9 @@ jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed: pi
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 HEADING = re.compile(r"^### Exercise (\d+): (.+)$", re.MULTILINE)
 
+#: How the layers of notebook 07 move.
+HALVED = ", stride=2, padding=1"
+
 #: What students write, for the body of each rule, and the cause that the report is to name.
 WRONG = {
     "cube": [
@@ -79,13 +82,35 @@ WRONG = {
         ("dx = np.zeros_like(x)\ndx[index] += g\nreturn dx", "last_use"),
         ("return g", "upstream_only"),
     ],
+    "patches": [
+        (
+            "dx = np.zeros_like(x)\nfor row, (i, j) in zip(g, np.ndindex(2, 2)):\n"
+            "    dx[i : i + 3, j : j + 3] = row.reshape(3, 3)\nreturn dx",
+            "last_use",
+        ),
+        ("return g", "upstream_only"),
+    ],
+    "look": [
+        (f"return mg.conv_transpose2d(g, w{HALVED}), mg.conv2d_weight(x, w.shape, g{HALVED})", "shape"),
+        (f"return mg.conv_transpose2d(g, w{HALVED}, output_padding=1), mg.conv2d_weight(x, w.shape, g)", "error"),
+    ],
+    "paint": [
+        (f"return mg.conv2d(g, w{HALVED}), mg.conv2d_weight(y, w.shape, g{HALVED})", "error"),
+        (f"return mg.conv2d(out, w{HALVED}), mg.conv2d_weight(out, w.shape, y{HALVED})", "argument_order"),
+    ],
+    "meet": [
+        ("return mg.conv2d(x, g), mg.conv_transpose2d(y, g)", "swapped"),
+        ("return -mg.conv_transpose2d(y, g), mg.conv2d(x, g)", "sign"),
+    ],
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Exercise:
-    """One exercise, from the notebook or from the solutions."""
+    """One exercise, from a notebook or from its solutions."""
 
+    notebook: str
+    imports: str
     title: str
     text: str
     rule_cell: str
@@ -111,8 +136,8 @@ class Exercise:
         return next(node for node in ast.parse(self.rule_cell).body if getattr(node, "name", "").endswith("_vjp"))
 
 
-def _read(path: Path) -> tuple[str, dict[str, Exercise]]:
-    """The cell with the imports, and all exercises by the names of their functions."""
+def _read(path: Path) -> dict[str, Exercise]:
+    """All exercises of a notebook by the names of their functions."""
     cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
     imports = next(cell.source for cell in cells if cell.cell_type == "code")
     text = "\n\n".join(cell.source if cell.cell_type == "markdown" else f"```\n{cell.source}\n```" for cell in cells)
@@ -121,14 +146,21 @@ def _read(path: Path) -> tuple[str, dict[str, Exercise]]:
     for heading in headings:
         section = re.split(r"^##", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
         rule_cell, check_cell, *_ = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-        exercise = Exercise(heading[0], section, rule_cell, check_cell)
+        exercise = Exercise(path.stem, imports, heading[0], section, rule_cell, check_cell)
         exercises[exercise.name] = exercise
     assert len(exercises) == len(headings), "two exercises have the same function"
-    return imports, exercises
+    return exercises
 
 
-IMPORTS, BLANK = _read(NOTEBOOKS / "06_gradient_checking.py")
-SOLVED = _read(NOTEBOOKS / "solutions" / "06_gradient_checking.py")[1]
+def _read_all(folder: Path) -> dict[str, Exercise]:
+    """The exercises of all notebooks that have solutions; no two have a function of the same name."""
+    books = [_read(folder / path.name) for path in sorted(NOTEBOOKS.glob("solutions/*.py"))]
+    exercises = {name: exercise for book in books for name, exercise in book.items()}
+    assert len(exercises) == sum(map(len, books)), "two notebooks have exercises with the same function"
+    return exercises
+
+
+BLANK, SOLVED = _read_all(NOTEBOOKS), _read_all(NOTEBOOKS / "solutions")
 each_exercise = pytest.mark.parametrize("name", BLANK)
 each_mistake = pytest.mark.parametrize(
     ("name", "body", "cause"), [(name, *mistake) for name, mistakes in WRONG.items() for mistake in mistakes]
@@ -138,9 +170,9 @@ each_mistake = pytest.mark.parametrize(
 def _check(name: str, body: str):
     """What the check cell shows when the student has written this body."""
     space: dict = {}
-    cells = [exercise.rule_cell for exercise in BLANK.values()]
+    cells = [exercise.rule_cell for exercise in BLANK.values() if exercise.notebook == BLANK[name].notebook]
     *statements, last = BLANK[name].check_cell.strip().splitlines()
-    exec("\n".join([IMPORTS, *cells, BLANK[name].with_body(body), *statements]), space)
+    exec("\n".join([BLANK[name].imports, *cells, BLANK[name].with_body(body), *statements]), space)
     return eval(last, space)
 
 
@@ -160,8 +192,9 @@ def _parts(body: str) -> list[str]:
 
 
 def test_there_are_enough_exercises():
-    assert len(BLANK) >= 8
-    assert [exercise.title for exercise in SOLVED.values()] == [exercise.title for exercise in BLANK.values()]
+    assert len(BLANK) >= 12
+    titles = [[(exercise.notebook, exercise.title) for exercise in book.values()] for book in (BLANK, SOLVED)]
+    assert titles[0] == titles[1]
 
 
 @each_exercise

@@ -45,13 +45,37 @@ def grid(
         raise ValueError(f"grid: columns and zoom must be at least 1, labels {n}, got {columns}, {zoom} and {given}")
     across, down = GAP + w * zoom, GAP + h * zoom + (0 if labels is None else TEXT + GAP)
     picture = Image.new("RGB", (GAP + columns * across, GAP + math.ceil(n / columns) * down), GREY)
-    pen, font = ImageDraw.Draw(picture), ImageFont.truetype(str(font_file("DejaVuSans")), TEXT)
+    pen, font = ImageDraw.Draw(picture), _font(TEXT)
     for i, tile in enumerate(_tiles(images, zoom)):
         left, bottom = GAP + i % columns * across, (i // columns + 1) * down
         picture.paste(Image.fromarray(tile), (left, bottom - h * zoom))
         if labels is not None:
             pen.text((left + w * zoom // 2, bottom - h * zoom - GAP), labels[i], "white", font, anchor="mb")
     return picture
+
+
+def text(words: str, size: int = TEXT) -> Image.Image:
+    """A line of text as a picture: a heading, or a sign between two pictures. size is its height in pixels."""
+    font = _font(size)
+    picture = Image.new("RGB", (math.ceil(font.getlength(words)) + 4 * GAP, size + 4 * GAP), GREY)
+    ImageDraw.Draw(picture).text((picture.width // 2, picture.height // 2), words, "white", font, anchor="mm")
+    return picture
+
+
+def joined(pictures: Sequence[Image.Image], *, down: bool = False) -> Image.Image:
+    """Pictures beside each other, or one below the other, each in the middle of its row or column."""
+    widths, heights = [picture.width for picture in pictures], [picture.height for picture in pictures]
+    size = (max(widths), sum(heights)) if down else (sum(widths), max(heights))
+    whole, reached = Image.new("RGB", size, GREY), 0
+    for picture in pictures:
+        place = ((size[0] - picture.width) // 2, reached) if down else (reached, (size[1] - picture.height) // 2)
+        whole.paste(picture, place)
+        reached += picture.height if down else picture.width
+    return whole
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(font_file("DejaVuSans")), size)
 
 
 def _tiles(images: np.ndarray, zoom: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from PIL import Image
 
 import gan
 from gan.data import Glyphs
-from gan.viz import Recording, between, grid, interpolation
+from gan.viz import Recording, between, grid, interpolation, joined, text
 
 GREY = 128
 
@@ -53,6 +53,27 @@ def test_labels_stand_above_the_images():
     assert [(part > 200).any() for part in above] == [True, False, True]
     for r, c in ((0, 0), (0, 1), (1, 0)):
         assert (picture[16 + r * 48 : 48 + r * 48, 2 + c * 34 : 34 + c * 34] == 0).all()
+
+
+def test_pictures_are_joined_in_the_middle_of_their_row_or_column():
+    black, white = Image.new("RGB", (4, 6), "black"), Image.new("RGB", (2, 2), "white")
+    row, column = pixels(joined([black, white]))[..., 0], pixels(joined([black, white], down=True))[..., 0]
+    assert row.shape == (6, 6)
+    assert (row[:, :4] == 0).all()
+    np.testing.assert_array_equal(row[:, 4], [GREY, GREY, 255, 255, GREY, GREY])
+    assert column.shape == (8, 4)
+    assert (column[:6] == 0).all()
+    np.testing.assert_array_equal(column[7], [GREY, 255, 255, GREY])
+
+
+def test_a_text_is_all_there():
+    short, long = pixels(text("A sum")), pixels(text("A sum of images", 24))
+    assert long.shape[0] == short.shape[0] + 12
+    assert long.shape[1] > 3 * short.shape[1]
+    for picture in (short, long):
+        assert (picture > 200).any()
+        edges = picture[[0, -1]], picture[:, [0, -1]]
+        assert all((edge == GREY).all() for edge in edges)
 
 
 MISTAKES = {
