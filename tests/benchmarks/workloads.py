@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
+from benchmarks.rounds import DCGAN, Step, a_round, dcgan, minigrad_dcgan, minigrad_round, normal
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from gan.models.dcgan import Discriminator, Generator
 from minigrad import nn, optim
-
-Step = Callable[[], tuple[Any, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +61,6 @@ def in_turn(*arrays: np.ndarray) -> tuple[Iterator[tuple], Iterator[tuple]]:
     return itertools.cycle(batches), itertools.cycle([tuple(map(torch.from_numpy, batch)) for batch in batches])
 
 
-def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """N(0, 1) in float32."""
-    return rng.standard_normal(shape, dtype=np.float32)
-
-
 # ---------------------------------------------------------------- a round of a GAN: a step of D, then a step of G
 
 
@@ -86,72 +78,27 @@ def gan_round() -> tuple[Step, Step]:
 
 def dcgan_round(channels_last: bool = False) -> tuple[Step, Step]:
     """32 x 32 pixels, 3 channels, width 64, batch 64, Adam."""
-    rng = np.random.default_rng(0)
-    networks = Generator(32, 3, 64, rng=rng), Discriminator(32, 3, 64, rng=rng)
-    real = np.tanh(normal(rng, 4, 64, 3, 32, 32))
-    batches, torch_batches = in_turn(real, normal(rng, 4, 64, 100), normal(rng, 4, 64, 100))
-    ours = minigrad_round(*networks, lambda params: optim.Adam(params, lr=2e-4, betas=(0.5, 0.999)), batches)
-    torch_networks = list(map(in_pytorch, networks))
+    networks, batches = dcgan(**DCGAN)
+    theirs = torch_dcgan(networks, batches, channels_last)
+    return minigrad_dcgan(networks, batches), theirs
+
+
+def torch_dcgan(
+    networks: Iterable[nn.Sequential], batches: Iterable[tuple[np.ndarray, ...]], channels_last: bool = False
+) -> Step:
+    """The same as ``minigrad_dcgan``."""
+    torch_networks = map(in_pytorch, networks)
+    torch_batches = [tuple(map(torch.from_numpy, batch)) for batch in batches]
     if channels_last:
         torch_networks = [network.to(memory_format=torch.channels_last) for network in torch_networks]
-        torch_batches = ((x.to(memory_format=torch.channels_last), *noise) for x, *noise in torch_batches)
+        torch_batches = [(x.to(memory_format=torch.channels_last), *noise) for x, *noise in torch_batches]
     adam = lambda params: torch.optim.Adam(params, lr=2e-4, betas=(0.5, 0.999))  # noqa: E731
-    return ours, torch_round(*torch_networks, adam, torch_batches)
-
-
-def minigrad_round(G: nn.Module, D: nn.Module, optimizer: Callable, batches: Iterator[tuple]) -> Step:
-    """D is frozen while G learns."""
-    d_params = list(D.parameters())
-    g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
-
-    def play_round():
-        real, noise, fresh_noise = next(batches)
-        with mg.no_grad():
-            fake = G(noise)
-        d_step.zero_grad()
-        d_loss = F.softplus(-D(real)).mean() + F.softplus(D(fake)).mean()
-        d_loss.backward()
-        d_step.step()
-
-        for p in d_params:
-            p.requires_grad = False
-        g_step.zero_grad()
-        g_loss = F.softplus(-D(G(fresh_noise))).mean()
-        g_loss.backward()
-        g_step.step()
-        for p in d_params:
-            p.requires_grad = True
-        return d_loss, g_loss
-
-    return play_round
+    return torch_round(*torch_networks, adam, itertools.cycle(torch_batches))
 
 
 def torch_round(G: torch.nn.Module, D: torch.nn.Module, optimizer: Callable, batches: Iterator[tuple]) -> Step:
     """The same as ``minigrad_round``."""
-    d_params = list(D.parameters())
-    g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
-    softplus = torch.nn.functional.softplus
-
-    def play_round():
-        real, noise, fresh_noise = next(batches)
-        with torch.no_grad():
-            fake = G(noise)
-        d_step.zero_grad()
-        d_loss = softplus(-D(real)).mean() + softplus(D(fake)).mean()
-        d_loss.backward()
-        d_step.step()
-
-        for p in d_params:
-            p.requires_grad = False
-        g_step.zero_grad()
-        g_loss = softplus(-D(G(fresh_noise))).mean()
-        g_loss.backward()
-        g_step.step()
-        for p in d_params:
-            p.requires_grad = True
-        return d_loss, g_loss
-
-    return play_round
+    return a_round(G, D, optimizer, batches, torch.no_grad, torch.nn.functional.softplus)
 
 
 # ---------------------------------------------------------------- one convolution
