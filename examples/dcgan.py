@@ -10,6 +10,7 @@ classifier makes of them, the history, and a checkpoint from which --resume goes
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 import sys
@@ -124,13 +125,15 @@ class Training:
         return np.concatenate([part.numpy() for part in parts])
 
     def confidence(self) -> dict[str, float]:
-        """How sure the discriminator is that real and generated images are real: mean probabilities."""
-        self.game.discriminator.eval()
+        """How sure the discriminator is that real and generated images are real: mean probabilities.
+
+        As in training, each kind is normalised by itself. Running means are of both kinds in turn, and fit neither.
+        """
+        discriminator = copy.deepcopy(self.game.discriminator)  # looking on does not change its running means
         self.game.generator.eval()
         with mg.no_grad():
             fake = self.game.generator(self.noise)
-            means = [mg.sigmoid(self.game.discriminator(x)).mean().item() for x in (self.real, fake)]
-        self.game.discriminator.train()
+            means = [mg.sigmoid(discriminator(x)).mean().item() for x in (self.real, fake)]
         self.game.generator.train()
         return {"D(x)": means[0], "D(G(z))": means[1]}
 

@@ -80,6 +80,17 @@ def test_it_goes_on_as_if_it_had_not_stopped(tmp_path):
     np.testing.assert_array_equal(*images)
 
 
+def test_confidence_is_that_of_training_and_changes_nothing(tmp_path):
+    training = example.Training(example.parse_arguments([*SMALL, "--out", str(tmp_path)]))
+    discriminator = training.game.discriminator
+    before = discriminator.state_dict()
+    confidence = training.confidence()
+    for name, array in discriminator.state_dict().items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+    assert confidence["D(x)"] == pytest.approx(mg.sigmoid(discriminator(training.real)).mean().item())
+    assert all(network.training for network in (discriminator, training.game.generator))
+
+
 def test_it_does_not_go_on_with_other_settings(tmp_path, capsys):
     assert run(tmp_path, "--steps", "1") == 0
     assert run(tmp_path, "--steps", "2", "--resume", "--width", "8") == 2
