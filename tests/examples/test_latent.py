@@ -104,6 +104,12 @@ def test_members_are_the_fifths_of_each_class(latent, bars):
         assert values[group.least].max() <= np.median(values[group.all]) <= values[group.most].min()
 
 
+def test_classes_with_too_few_images_are_left_out(latent, bars):
+    few, enough = 5 * latent.EACH - 1, 5 * latent.EACH
+    classes = np.repeat([-1, 0, 1, 2], [600 - few - 2 * enough, few, enough, enough])
+    assert [*latent.members(bars._replace(classes=classes), latent.ATTRIBUTES["weight"])] == [1, 2]
+
+
 # ---------------------------------------------------------------- the formulas
 
 
