@@ -10,7 +10,6 @@ classifier makes of them, the history, and a checkpoint from which --resume goes
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import json
 import sys
@@ -103,7 +102,7 @@ class Training:
             if done % every and done != self.settings.steps:
                 return None
             self.recording.add(grid(self.generate(self.noise)), f"round {done}")
-            return self.confidence()
+            return self.game.confidence()
 
         try:
             gan.train(
@@ -123,19 +122,6 @@ class Training:
         with mg.no_grad():
             parts = [self.average.network(noise[i : i + 256]) for i in range(0, len(noise), 256)]
         return np.concatenate([part.numpy() for part in parts])
-
-    def confidence(self) -> dict[str, float]:
-        """How sure the discriminator is that real and generated images are real: mean probabilities.
-
-        As in training, each kind is normalised by itself. Running means are of both kinds in turn, and fit neither.
-        """
-        discriminator = copy.deepcopy(self.game.discriminator)  # looking on does not change its running means
-        self.game.generator.eval()
-        with mg.no_grad():
-            fake = self.game.generator(self.noise)
-            means = [mg.sigmoid(discriminator(x)).mean().item() for x in (self.real, fake)]
-        self.game.generator.train()
-        return {"D(x)": means[0], "D(G(z))": means[1]}
 
 
 def write_pictures(training: Training) -> None:

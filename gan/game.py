@@ -14,9 +14,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from minigrad import Tensor, nn, optim
+from minigrad import Tensor, nn, no_grad, optim, sigmoid
 from minigrad.backend import Array
 from minigrad.messages import check_integers, shown
+from minigrad.primitive import raw_of
 
 from .data import Distribution, Normal
 from .objectives import Objective, named
@@ -168,6 +169,23 @@ class TwoPlayerGame(Game):
     ):
         super().__init__(players, prior, _noise_size(generator))
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
+        self._seen: dict[str, Array] = {}  # in the last steps: logits of the data and of fakes, and the fakes' noise
+
+    def confidence(self) -> dict[str, float]:
+        """How sure the discriminator was in the last round that what it saw is real, as mean probabilities.
+
+        "D(x)" is that of the data in the discriminator's step, "D(G(z)) before" and "D(G(z)) after" those of the same
+        noise before and after the generator's step. Before the first round there is nothing. It changes no network.
+        """
+        if "fake" not in self._seen:
+            return {}
+        buffers = [buffer for player in self.players.values() for buffer in player.buffers]
+        before = _copies(buffers)
+        with no_grad():
+            after = raw_of(self.discriminator(self.generator(self._seen["noise"])))
+        _put_back(buffers, before)
+        logits = {"D(x)": self._seen["real"], "D(G(z)) before": self._seen["fake"], "D(G(z)) after": after}
+        return {name: sigmoid(value).mean().item() for name, value in logits.items()}
 
     @property
     def objective(self) -> Objective:
@@ -280,10 +298,14 @@ def two_player(
 
     def discriminator_loss(batch: Batch) -> Tensor:
         # Real and fake go through the discriminator separately: they are not one batch to its normalisation.
-        return game.objective.discriminator_loss(discriminator(batch["real"]), discriminator(generator(batch["noise"])))
+        real, fake = discriminator(batch["real"]), discriminator(generator(batch["noise"]))
+        game._seen["real"] = raw_of(real)
+        return game.objective.discriminator_loss(real, fake)
 
     def generator_loss(batch: Batch) -> Tensor:
-        return game.objective.generator_loss(discriminator(generator(batch["noise"])))
+        fake = discriminator(generator(batch["noise"]))
+        game._seen |= {"fake": raw_of(fake), "noise": batch["noise"]}
+        return game.objective.generator_loss(fake)
 
     def player(name: str, network: nn.Module, loss: Callable[[Batch], Tensor], steps: int) -> Player:
         own = make_optimizer(list(network.parameters()))

@@ -79,10 +79,10 @@ def train(
     """Plays as many rounds as there are steps, and returns what was measured in each.
 
     callback is called with the number of rounds played and the losses of the last one, before the first round with 0
-    and none. The numbers that it returns stand in the history beside the losses, and in the progress bar. seed may be
-    a generator of random numbers. With the history of a training that was broken off, its game and its generator of
-    random numbers, as ``gan.checkpoint`` keeps them, it goes on to ``steps`` rounds in all, as if there had been no
-    break; the history is added to. Ctrl-C takes effect at the end of a round.
+    and none. The numbers that it returns stand in the history beside the losses, and both in the progress bar. seed
+    may be a generator of random numbers. With the history of a training that was broken off, its game and its
+    generator of random numbers, as ``gan.checkpoint`` keeps them, it goes on to ``steps`` rounds in all, as if there
+    had been no break; the history is added to. Ctrl-C takes effect at the end of a round.
 
     Raises:
         ValueError: when steps is negative or batch_size below 1.
@@ -107,7 +107,7 @@ def train(
             if not isinstance(measured, Mapping):
                 raise TypeError(f"train: callback must return a dict of numbers or None, it returned {shown(measured)}")
             if measured:
-                bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()}, refresh=False)
+                bar.set_postfix({name: f"{v:.4f}" for name, v in {**losses, **measured}.items()}, refresh=False)
             history.add({"round": done, **losses, **measured})
             check_for_interrupt()
     return history

@@ -1,5 +1,6 @@
 """Algorithm 1: the order of moves, what a move may change, and the same rounds written out by hand and in PyTorch."""
 
+import copy
 import itertools
 import math
 
@@ -394,6 +395,31 @@ def test_the_dirac_gan_alternates(objective):
 
 
 # ---------------------------------------------------------------- making a game
+
+
+def test_confidence_is_that_of_the_last_round_and_looking_changes_nothing():
+    rng = np.random.default_rng(3)
+    generator = nn.Sequential(nn.Linear(2, 4, rng=rng), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=rng))
+    discriminator = nn.Sequential(nn.Linear(1, 4, rng=rng), nn.Tanh(), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=rng))
+    game = gan.two_player(generator, discriminator)
+    assert game.confidence() == {}
+    batch = {"real": 4.0 + rng.standard_normal((8, 1)), "noise": rng.standard_normal((8, 2))}
+
+    def mean_probability(samples):
+        return mg.sigmoid(copy.deepcopy(discriminator)(samples)).mean().item()
+
+    expected = {"D(x)": mean_probability(batch["real"])}
+    game.step("discriminator", batch)
+    expected["D(G(z)) before"] = mean_probability(copy.deepcopy(generator)(batch["noise"]))
+    game.step("generator", batch)
+    expected["D(G(z)) after"] = mean_probability(copy.deepcopy(generator)(batch["noise"]))
+    buffers = {name: network.state_dict() for name, network in (("G", generator), ("D", discriminator))}
+
+    assert game.confidence() == pytest.approx(expected)
+    assert len({round(value, 5) for value in expected.values()}) == 3
+    for name, network in (("G", generator), ("D", discriminator)):
+        for key, value in network.state_dict().items():
+            np.testing.assert_array_equal(value, buffers[name][key], err_msg=key)
 
 
 def test_the_call_in_one_line():
