@@ -400,7 +400,9 @@ def test_the_dirac_gan_alternates(objective):
 def test_confidence_is_that_of_the_last_round_and_looking_changes_nothing():
     rng = np.random.default_rng(3)
     generator = nn.Sequential(nn.Linear(2, 4, rng=rng), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=rng))
-    discriminator = nn.Sequential(nn.Linear(1, 4, rng=rng), nn.Tanh(), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=rng))
+    discriminator = nn.Sequential(
+        nn.Linear(1, 4, rng=rng), nn.Tanh(), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1, rng=rng)
+    )
     game = gan.two_player(generator, discriminator)
     assert game.confidence() == {}
     batch = {"real": 4.0 + rng.standard_normal((8, 1)), "noise": rng.standard_normal((8, 2))}
