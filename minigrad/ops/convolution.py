@@ -32,10 +32,15 @@ _CHUNK_BYTES = 4 << 20
 class Geometry(NamedTuple):
     """How a filter moves over an image; pairs are (height, width)."""
 
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def __repr__(self) -> str:
+        """What is not as usual, for graphs and messages."""
+        usual = self._field_defaults
+        return "({})".format(", ".join(f"{name}={v}" for name, v in self._asdict().items() if v != usual[name]))
 
 
 def _places(sizes: Sequence[int], kernel: Sequence[int], geometry: Geometry) -> tuple[int, int]:
@@ -108,6 +113,7 @@ def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geome
 
     Images and results are split along their channels; filters, beside which there is an image or a result, along O.
     """
+    first, second = _of_one_type(first, second)
     if geometry.groups == 1:
         return kernel(first, second, geometry, *more)
     size = [first.shape[1] // geometry.groups, second.shape[kernel is _meet] // geometry.groups]
@@ -115,6 +121,12 @@ def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geome
     seconds = xp.split(second, geometry.groups, axis=1 if kernel is _meet else 0)
     parts = [kernel(a, b, geometry, *more) for a, b in zip(firsts, seconds, strict=True)]
     return xp.concatenate(parts, axis=-1)
+
+
+def _of_one_type(*arrays: Array) -> list[Array]:
+    """The arrays in the type that holds them all, as the kernels write one into the other."""
+    widest = xp.result_type(*arrays)
+    return [array.astype(widest, copy=False) for array in arrays]
 
 
 def _patches(x: Array, kernel: tuple[int, int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:

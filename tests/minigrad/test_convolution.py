@@ -361,3 +361,24 @@ REFUSED = [
 @pytest.mark.parametrize(("f", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_refused_in_one_line(f, message):
     assert_refused(f, message)
+
+
+@pytest.mark.parametrize("types", [("float32", "float64"), ("float64", "float32"), ("uint8", "float32")])
+def test_images_and_filters_of_two_types_are_computed_in_the_wider_one(types):
+    rng = np.random.default_rng(0)
+    x = (9 * rng.random((2, 3, 6, 6))).astype(types[0])
+    w = rng.random((4, 3, 3, 3)).astype(types[1])
+    widest = np.result_type(x, w)
+    image, filters = mg.Tensor(x, requires_grad=types[0] != "uint8"), mg.Tensor(w, requires_grad=True)
+    seen = mg.conv2d(image, filters)
+    assert seen.dtype == mg.conv2d(x, w).dtype == widest
+    np.testing.assert_allclose(seen.detach().numpy(), mg.conv2d(x.astype("float64"), w.astype("float64")), rtol=1e-5)
+    assert mg.conv_transpose2d(seen, filters).dtype == widest
+    seen.sum().backward()
+    assert filters.grad.dtype == w.dtype
+    assert image.grad is None or image.grad.dtype == x.dtype
+
+
+def test_a_geometry_shows_what_is_not_as_usual():
+    image = mg.Tensor(np.ones((1, 1, 4, 4)), requires_grad=True)
+    assert "geometry=(stride=(2, 2))" in str(mg.graph(mg.conv2d(image, np.ones((1, 1, 2, 2)), stride=2)))
