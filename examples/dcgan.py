@@ -49,8 +49,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=32, help="pixels of a side: 16, 32 or 64")
     parser.add_argument("--width", type=int, default=32, help="channels where the image has half its size")
     parser.add_argument("--steps", type=int, help=f"rounds (default: {STEPS})")
-    parser.add_argument("--batch", type=int, default=64, help="images in a minibatch")
-    parser.add_argument("--lr", type=float, default=2e-4, help="learning rate of both players")
+    parser.add_argument("--batch", type=int, default=32, help="images in a minibatch")
+    parser.add_argument("--lr", type=float, default=4e-4, help="learning rate of both players, which falls to 0")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("out/dcgan"), help="folder for what is written")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
@@ -76,6 +76,7 @@ class Training:
             Generator(settings.size, channels, settings.width, rng=self.rng),
             Discriminator(settings.size, channels, settings.width, rng=self.rng),
             optimizer=lambda params: optim.Adam(params, settings.lr, betas=(0.5, 0.999)),  # the paper's, section 4
+            schedule=lambda optimizer: optim.CosineAnnealingLR(optimizer, settings.steps),
         )
         self.average = WeightAverage(self.game.generator)
         looking = np.random.default_rng(0)  # the same noise and images in each picture, whatever the seed
@@ -180,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     score, real = summary["score"], summary["real_score"]
     print(f"classifier score: {score:.2f}, real images {real:.2f} ({score / real:.0%})")
-    print(f"Fréchet distance: {summary['frechet']:.1f}, real images {summary['real_frechet']:.1f}")
+    print(f"Frechet distance: {summary['frechet']:.1f}, real images {summary['real_frechet']:.1f}")
     print(f"rarest class:     {summary['rarest']:.1%}")
     print(f"{summary['seconds']:.0f} seconds; pictures and figures are in {settings.out}")
     return 0

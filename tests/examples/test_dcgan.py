@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,19 @@ def test_what_it_writes(tmp_path, capsys):
     assert "classifier score" in capsys.readouterr().out
 
 
-def test_it_goes_on_as_if_it_had_not_stopped(tmp_path):
+def test_it_goes_on_after_ctrl_c_as_if_it_had_not_stopped(tmp_path, monkeypatch, capsys):
     assert run(tmp_path / "whole", "--steps", "4") == 0
-    assert run(tmp_path / "parts", "--steps", "2") == 0
+
+    class InterruptedAverage(example.WeightAverage):
+        def update(self):
+            super().update()
+            if self.updates == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(example, "WeightAverage", InterruptedAverage)
+        assert run(tmp_path / "parts", "--steps", "4") == 130
+    assert "--resume goes on from" in capsys.readouterr().err
     assert run(tmp_path / "parts", "--steps", "4", "--resume") == 0
     whole, parts = (mg.load(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
