@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..backend import Array
+from ..messages import check_integers
 from ..ops.convolution import Pair, _geometry, _pair
 from ..tensor import Tensor
 from . import functional as F
@@ -15,6 +16,8 @@ from .module import Module
 
 class _Convolution(Module):
     """What the two have in common: a weight whose last axes are the filter's, and a bias."""
+
+    padding_words: tuple[str, ...] = ()  # what padding may be beside numbers
 
     def __init__(
         self,
@@ -28,14 +31,18 @@ class _Convolution(Module):
     ):
         super().__init__()
         name = type(self).__name__
-        geometry = _geometry(name, stride, 0 if isinstance(padding, str) else padding, dilation, groups)
+        word = padding if padding in self.padding_words else None
+        geometry = _geometry(name, stride, 0 if word else padding, dilation, groups)
+        if word == "same" and geometry.stride != (1, 1):
+            raise ValueError(f"{name}: padding 'same' needs a stride of 1, got {geometry.stride}")
         for what, size in (("in_channels", in_channels), ("out_channels", out_channels)):
+            check_integers(name, -math.inf, **{what: size})
             if size < 1 or size % groups:
                 raise ValueError(f"{name}: {what} must be at least 1 and divisible by groups {groups}, got {size}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair(name, "kernel_size", kernel_size, 1)
         self.stride, self.dilation, self.groups = geometry.stride, geometry.dilation, groups
-        self.padding = padding if isinstance(padding, str) else geometry.padding
+        self.padding = word or geometry.padding
 
     def _start(self, rows: int, columns: int, bias: bool, rng: init.Rng) -> None:
         """Weight (rows, columns, KH, KW) and bias, both U(-b, b) with b = 1 / sqrt(columns KH KW)."""
@@ -59,6 +66,8 @@ class Conv2d(_Convolution):
     Weight (out_channels, in_channels / groups, KH, KW) and bias (out_channels,) start as U(-b, b) with
     b = 1 / sqrt(in_channels / groups KH KW), as in PyTorch.
     """
+
+    padding_words = ("valid", "same")
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, xp
-from ..messages import check_numbers
+from ..messages import check_integers, check_numbers
 from ..ops.convolution import conv2d, conv_transpose2d
 from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh, where
 from ..ops.linalg import linear
@@ -277,6 +277,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
 
 
 def _padding_row(padding_idx: int, count: int) -> int:
+    check_integers("embedding", -math.inf, padding_idx=padding_idx)
     if not -count <= padding_idx < count:
         raise ValueError(f"embedding: padding_idx must be one of {count} rows, got {padding_idx}")
     return padding_idx % count

@@ -29,6 +29,7 @@ class Linear(Module):
         check_integers(type(self).__name__, 1, in_features=in_features, out_features=out_features)
         rng = init.generator(rng)
         bound = 1.0 / math.sqrt(in_features)
+        self.in_features, self.out_features = in_features, out_features
         self.weight = _parameter(out_features, in_features)
         init.uniform_(self.weight, -bound, bound, rng=rng)
         self.bias = init.uniform_(_parameter(out_features), -bound, bound, rng=rng) if bias else None
@@ -39,8 +40,7 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """The sizes."""
-        out_features, in_features = self.weight.shape
-        return f"in_features={in_features}, out_features={out_features}, bias={self.bias is not None}"
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 def _parameter(*shape: int) -> Parameter:
@@ -166,9 +166,8 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, rng: init.Rng = None
     ):
         super().__init__()
-        for name, size in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if size < 1:
-                raise ValueError(f"Embedding: {name} must be at least 1, got {size}")
+        check_integers("Embedding", 1, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.weight = init.normal_(_parameter(num_embeddings, embedding_dim), rng=rng)
         self.padding_idx = None if padding_idx is None else F._padding_row(padding_idx, num_embeddings)
         if padding_idx is not None:
@@ -181,7 +180,7 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         """The sizes."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return ", ".join(map(str, self.weight.shape)) + padding
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Flatten(Module):
@@ -205,6 +204,8 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
         super().__init__()
+        if not isinstance(unflattened_size, list | tuple):
+            raise TypeError(f"Unflatten: sizes are several, such as (64, 4, 4), got {shown(unflattened_size)}")
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, x: Array) -> Tensor:

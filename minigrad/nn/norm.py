@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 
 from ..backend import DEFAULT_FLOAT, Array, xp
+from ..messages import check_integers, check_numbers, ndim_of
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -22,12 +24,18 @@ class _Channels(Module):
 
     shapes: tuple[str, ...]  # what an input may be
 
+    def __init__(self, num_features: int, eps: float, affine: bool):
+        super().__init__()
+        check_integers(type(self).__name__, 1, num_features=num_features)
+        check_numbers(type(self).__name__, eps=eps)
+        self.num_features, self.eps, self.affine = num_features, eps, affine
+        self.weight, self.bias = _scale_and_shift((num_features,), affine, affine)
+
     def _check(self, x: Array) -> None:
-        if x.ndim not in {shape.count(",") + 1 for shape in self.shapes} or x.shape[1] != self.num_features:
+        name, known = type(self).__name__, {shape.count(",") + 1 for shape in self.shapes}
+        if ndim_of(name, x) not in known or x.shape[1] != self.num_features:
             shapes = " or ".join(self.shapes)
-            raise ValueError(
-                f"{type(self).__name__}: input must be {shapes} with C = {self.num_features}, got {x.shape}"
-            )
+            raise ValueError(f"{name}: input must be {shapes} with C = {self.num_features}, got {x.shape}")
 
 
 class _BatchNorm(_Channels):
@@ -46,9 +54,10 @@ class _BatchNorm(_Channels):
         affine: bool = True,
         track_running_stats: bool = True,
     ):
-        super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.weight, self.bias = _scale_and_shift((num_features,), affine, affine)
+        super().__init__(num_features, eps, affine)
+        if momentum is not None:
+            check_numbers(type(self).__name__, momentum=momentum)
+        self.momentum, self.track_running_stats = momentum, track_running_stats
         self.running_mean = self.running_var = self.num_batches_tracked = None
         if track_running_stats:
             self.register_buffer("running_mean", xp.zeros(num_features, DEFAULT_FLOAT))
@@ -76,8 +85,8 @@ class _BatchNorm(_Channels):
     def extra_repr(self) -> str:
         """The number of channels, and the options."""
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.weight is not None}, "
-            f"track_running_stats={self.running_mean is not None}"
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -102,9 +111,7 @@ class InstanceNorm2d(_Channels):
     shapes = ("(N, C, H, W)",)
 
     def __init__(self, num_features: int, eps: float = 1e-5, *, affine: bool = False):
-        super().__init__()
-        self.num_features, self.eps = num_features, eps
-        self.weight, self.bias = _scale_and_shift((num_features,), affine, affine)
+        super().__init__(num_features, eps, affine)
 
     def forward(self, x: Array) -> Tensor:
         """Of the shape of x."""
@@ -113,7 +120,7 @@ class InstanceNorm2d(_Channels):
 
     def extra_repr(self) -> str:
         """The number of channels, and the options."""
-        return f"{self.num_features}, eps={self.eps}, affine={self.weight is not None}"
+        return f"{self.num_features}, eps={self.eps}, affine={self.affine}"
 
 
 class LayerNorm(Module):
@@ -130,8 +137,12 @@ class LayerNorm(Module):
         bias: bool = True,
     ):
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps = eps
+        alone = isinstance(normalized_shape, numbers.Number)
+        self.normalized_shape = (normalized_shape,) if alone else tuple(normalized_shape)
+        for size in self.normalized_shape:
+            check_integers("LayerNorm", 1, normalized_shape=size)
+        check_numbers("LayerNorm", eps=eps)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
         self.weight, self.bias = _scale_and_shift(
             self.normalized_shape, elementwise_affine, elementwise_affine and bias
         )
@@ -142,4 +153,7 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """The shape, and the options."""
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, xp
+from ..messages import check_integers, check_numbers
 from ..primitive import as_arrays
 from .convolution import Pair, _batched, _pair
 from .linalg import matmul
@@ -53,7 +54,9 @@ def _sizes(sizes: tuple[int, int], size: Pair | None, scale_factor: Scale | None
     """For each axis the new size, and how far it is on the image from one pixel of the result to the next."""
     if size is not None:
         return [(out, n / out) for n, out in zip(sizes, _pair("interpolate", "size", size, 1), strict=True)]
-    factors = (scale_factor,) * 2 if isinstance(scale_factor, int | float) else tuple(scale_factor)
+    factors = tuple(scale_factor) if isinstance(scale_factor, list | tuple) else (scale_factor,) * 2
+    for factor in factors:
+        check_numbers("interpolate", scale_factor=factor)
     if len(factors) != 2 or any(math.floor(n * f) < 1 for n, f in zip(sizes, factors, strict=True)):
         raise ValueError(f"interpolate: scale_factor {scale_factor} leaves nothing of an image {sizes}")
     return [(math.floor(n * f), 1.0 / f) for n, f in zip(sizes, factors, strict=True)]
@@ -63,6 +66,8 @@ def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | No
     """The matrix (out, n) that resizes an axis."""
     pixels = xp.arange(out)
     if mode == "nearest":
+        if out in (n, 2 * n):  # as in PyTorch, even if the factor is 1.2 or 2.2
+            ratio = n / out
         places = pixels.astype(xp.float32) * ratio  # in this precision, as in PyTorch
         first, share = places.astype(int), 0.0
     else:
@@ -84,8 +89,9 @@ def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
     Raises:
         ValueError: when the number of channels is not divisible by r^2.
     """
+    check_integers("pixel_shuffle", 1, upscale_factor=upscale_factor)
     (input,), r = as_arrays("pixel_shuffle", input), upscale_factor
-    if input.ndim not in (3, 4) or r < 1 or input.shape[-3] % r**2:
+    if input.ndim not in (3, 4) or input.shape[-3] % r**2:
         raise ValueError(
             f"pixel_shuffle: input must be (N, C, H, W) or (C, H, W) with C divisible by {r}^2, got {input.shape}"
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, empty, is_array, scatter_add, xp
-from ..messages import ndim_of, shown
+from ..messages import check_integers, ndim_of, shown
 from ..primitive import Node, as_arrays, primitive
 
 Axes = int | Sequence[int] | None
@@ -62,7 +62,7 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
     """Axes start_dim to end_dim made one."""
     ndim = ndim_of("flatten", x)
     if ndim == 0:
-        return reshape(x, 1)
+        x, ndim = reshape(x, 1), 1
     start, end = axis_of("flatten", start_dim, ndim), axis_of("flatten", end_dim, ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in shape {x.shape}")
@@ -70,9 +70,20 @@ def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
 
 
 def unflatten(x: Array, dim: int, sizes: Sequence[int]) -> Array:
-    """Axis dim made several, of the sizes given, of which one may be -1."""
-    dim = axis_of("unflatten", dim, x.ndim)
-    return reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
+    """Axis dim made several, of the sizes given, of which one may be -1: what is left for it.
+
+    Raises:
+        ValueError: when the product of the sizes is not the size of the axis.
+    """
+    dim = axis_of("unflatten", dim, ndim_of("unflatten", x))
+    whole, sizes = x.shape[dim], _shape_argument((sizes,))
+    for size in sizes:
+        check_integers("unflatten", -1, size=size)
+    known = math.prod(n for n in sizes if n != -1)
+    found = tuple(whole // max(1, known) if n == -1 else n for n in sizes)
+    if not sizes or sizes.count(-1) > 1 or math.prod(found) != whole:
+        raise ValueError(f"unflatten: axis {dim} of shape {x.shape} cannot be made {sizes}")
+    return reshape(x, (*x.shape[:dim], *found, *x.shape[dim + 1 :]))
 
 
 def squeeze(x: Array, dim: Axes = None) -> Array:

@@ -314,6 +314,7 @@ BAD = {
     "stack": (lambda: mg.stack([zeros(2), zeros(3)]), ValueError, ["stack", "(2,)", "(3,)", "same"]),
     "reshape": (lambda: zeros(2, 3).reshape(4), ValueError, ["reshape", "(2, 3)", "(4,)"]),
     "flatten": (lambda: mg.flatten(zeros(2, 3), 1, 0), ValueError, ["flatten", "start_dim 1", "end_dim 0"]),
+    "flatten of no axes": (lambda: mg.flatten(mg.tensor(1.0), 1), IndexError, ["flatten: axis 1 does not exist"]),
     "permute": (lambda: zeros(2, 3).permute(0, 0), ValueError, ["permute", "twice"]),
     "permute count": (lambda: zeros(2, 3).permute(0), ValueError, ["permute", "1 axes", "2"]),
     "broadcast_to": (lambda: mg.broadcast_to(zeros(3), (2, 4)), ValueError, ["broadcast_to", "(3,)"]),

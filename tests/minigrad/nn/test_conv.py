@@ -26,6 +26,7 @@ LAYERS = [
     lambda nn: nn.AvgPool2d((3, 2)),
     lambda nn: nn.AvgPool2d(3, 1, 1),
     lambda nn: nn.Upsample(scale_factor=2),
+    lambda nn: nn.Upsample(scale_factor=(2.1, 1.15)),  # so little more than 2 and 1 that it counts as these
     lambda nn: nn.Upsample((3, 8), mode="bilinear"),
     lambda nn: nn.Upsample(scale_factor=1.5, mode="bilinear", align_corners=True),
     lambda nn: nn.PixelShuffle(2),
@@ -66,6 +67,27 @@ def test_layers_are_pytorchs(make):
 def test_convolutions_are_printed_as_pytorchs(make):
     torch = pytest.importorskip("torch")
     assert repr(make(nn)) == repr(make(torch.nn))
+
+
+ATTRIBUTES = [
+    (lambda nn: nn.Linear(4, 6), ["in_features", "out_features"]),
+    (lambda nn: nn.Conv2d(4, 6, 3, padding="same", groups=2), ["in_channels", "out_channels", "padding", "groups"]),
+    (lambda nn: nn.ConvTranspose2d(4, 6, (3, 2), 2), ["kernel_size", "stride", "dilation", "output_padding"]),
+    (lambda nn: nn.BatchNorm2d(4, affine=False), ["num_features", "eps", "momentum", "affine", "track_running_stats"]),
+    (lambda nn: nn.BatchNorm1d(4, track_running_stats=False), ["affine", "track_running_stats"]),
+    (lambda nn: nn.InstanceNorm2d(4, affine=True), ["num_features", "eps", "affine"]),
+    (lambda nn: nn.LayerNorm(4, elementwise_affine=False), ["normalized_shape", "eps", "elementwise_affine"]),
+    (lambda nn: nn.MaxPool2d(2), ["kernel_size", "stride", "padding", "dilation"]),
+    (lambda nn: nn.Embedding(5, 2, -1), ["num_embeddings", "embedding_dim", "padding_idx"]),
+    (lambda nn: nn.Unflatten(1, (2, -1)), ["dim", "unflattened_size"]),
+]
+
+
+@pytest.mark.parametrize(("make", "names"), ATTRIBUTES)
+def test_settings_have_pytorchs_names(make, names):
+    torch = pytest.importorskip("torch")
+    ours, theirs = make(nn), make(torch.nn)
+    assert {name: getattr(ours, name) for name in names} == {name: getattr(theirs, name) for name in names}
 
 
 def test_other_layers_are_printed():
@@ -161,13 +183,42 @@ REFUSED = [
     (lambda: nn.Conv2d(3, 4, 3)(X), "conv2d: input has 4 channels, weight (4, 3, 3, 3) expects 3"),
     (lambda: nn.Embedding(0, 2), "Embedding: num_embeddings must be at least 1, got 0"),
     (lambda: nn.Embedding(5, 2, padding_idx=5), "embedding: padding_idx must be one of 5 rows, got 5"),
-    (lambda: nn.Unflatten(1, (3, 2))(mg.tensor(X)), "reshape: cannot reshape array of size 240 into shape (2,3,2,6,5)"),
+    (lambda: nn.Unflatten(1, (3, 2))(X), "unflatten: axis 1 of shape (2, 4, 6, 5) cannot be made (3, 2)"),
+    (lambda: nn.Unflatten(1, (3, -1))(X), "unflatten: axis 1 of shape (2, 4, 6, 5) cannot be made (3, -1)"),
+    (lambda: nn.Unflatten(1, (-1, -1))(X[:, :0]), "unflatten: axis 1 of shape (2, 0, 6, 5) cannot be made (-1, -1)"),
+    (lambda: nn.Unflatten(1, (2, -2))(X), "unflatten: size must be at least -1, got -2"),
+    (lambda: nn.Conv2d(3, 4, 3, 2, "same"), "Conv2d: padding 'same' needs a stride of 1, got (2, 2)"),
+    (lambda: nn.Conv2d(3, 4, 3, padding="full"), "Conv2d: padding is a whole number from 0 up, or a pair of them, got"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), "ConvTranspose2d: padding is a whole number from 0 up, or"),
+    (lambda: nn.PixelShuffle(0)(X), "pixel_shuffle: upscale_factor must be at least 1, got 0"),
+]
+NO_NUMBERS = [
+    (lambda: nn.Conv2d("3", 4, 3), "Conv2d: in_channels must be an integer, got '3'"),
+    (lambda: nn.Embedding(5.0, 2), "Embedding: num_embeddings must be an integer, got 5.0"),
+    (lambda: nn.Embedding(5, 2, "0"), "embedding: padding_idx must be an integer, got '0'"),
+    (lambda: nn.PixelShuffle(2.0)(X), "pixel_shuffle: upscale_factor must be an integer, got 2.0"),
+    (lambda: nn.Upsample(scale_factor="2")(X), "interpolate: scale_factor must be a number, got '2'"),
+    (lambda: nn.Unflatten(1, 4), "Unflatten: sizes are several, such as (64, 4, 4), got 4"),
+    (lambda: nn.Unflatten(1, (2.0, 2))(X), "unflatten: size must be an integer, got 2.0"),
 ]
 
 
 @pytest.mark.parametrize(("f", "message"), REFUSED, ids=[message for _, message in REFUSED])
 def test_refused_in_one_line(f, message):
     assert_refused(f, message)
+
+
+@pytest.mark.parametrize(("f", "message"), NO_NUMBERS, ids=[message for _, message in NO_NUMBERS])
+def test_what_is_no_number_is_named(f, message):
+    with pytest.raises(TypeError) as error:
+        f()
+    assert str(error.value) == message
+
+
+def test_unflatten_of_an_empty_batch():
+    assert nn.Unflatten(1, (2, -1))(X[:0]).shape == (0, 2, 2, 6, 5)
+    with pytest.raises(ValueError, match="cannot be made"):
+        nn.Unflatten(1, (3, 2))(X[:0])
 
 
 @pytest.mark.parametrize("numbers", [[-1, 0], [0, 5]])

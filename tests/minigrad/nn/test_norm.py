@@ -195,6 +195,19 @@ REFUSED = [
     (lambda: F.batch_norm(X, np.ones(2), np.ones(3)), "batch_norm: running_mean has shape (2,), input has 3 channels"),
     (lambda: F.batch_norm(X[0, 0, 0], None, None), "batch_norm: input must be (N, C) or (N, C, ...), got (4,)"),
     (lambda: F.layer_norm(X, (4,), np.ones(3)), "layer_norm: weight has shape (3,), normalized_shape is (4,)"),
+    (lambda: nn.BatchNorm2d(0), "BatchNorm2d: num_features must be at least 1, got 0"),
+    (lambda: nn.LayerNorm((4, 0)), "LayerNorm: normalized_shape must be at least 1, got 0"),
+]
+NO_NUMBERS = [
+    (lambda: nn.BatchNorm1d("3"), "BatchNorm1d: num_features must be an integer, got '3'"),
+    (lambda: nn.InstanceNorm2d(2.5), "InstanceNorm2d: num_features must be an integer, got 2.5"),
+    (lambda: nn.BatchNorm2d(3, None), "BatchNorm2d: eps must be a number, got None"),
+    (lambda: nn.BatchNorm2d(3, momentum="0.1"), "BatchNorm2d: momentum must be a number, got '0.1'"),
+    (lambda: nn.LayerNorm(2.5), "LayerNorm: normalized_shape must be an integer, got 2.5"),
+    (
+        lambda: nn.BatchNorm1d(2)([[1.0, 2.0]]),
+        "BatchNorm1d: takes a tensor or an array, got list; minigrad.tensor makes",
+    ),
 ]
 
 
@@ -203,7 +216,15 @@ def test_refused_in_one_line(f, message):
     assert_refused(f, message)
 
 
+@pytest.mark.parametrize(("f", "message"), NO_NUMBERS, ids=[message for _, message in NO_NUMBERS])
+def test_what_is_no_number_is_named(f, message):
+    with pytest.raises(TypeError) as error:
+        f()
+    assert str(error.value).startswith(message)
+
+
 def test_printed():
     assert repr(nn.BatchNorm2d(3)) == "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
-    assert repr(nn.LayerNorm(4)) == "LayerNorm((4,), eps=1e-05, elementwise_affine=True)"
+    assert repr(nn.LayerNorm(4)) == "LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)"
+    assert repr(nn.LayerNorm(4, bias=False)) == "LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=False)"
     assert repr(nn.InstanceNorm2d(2)) == "InstanceNorm2d(2, eps=1e-05, affine=False)"
