@@ -33,7 +33,7 @@ from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
 from minigrad import optim
 
-STEPS = {"glyphs": 1200, "mnist": 2800, "digits": 1200}
+STEPS = {"glyphs": 2200, "mnist": 4500, "digits": 2200}
 PICTURES = 40  # of the animation
 SHOWN = 64  # images of a grid
 JUDGED = 2000  # images
@@ -50,7 +50,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=32, help="channels where the image has half its size")
     parser.add_argument("--steps", type=int, help=f"rounds (default: {STEPS})")
     parser.add_argument("--batch", type=int, default=32, help="images in a minibatch")
-    parser.add_argument("--lr", type=float, default=4e-4, help="learning rate of both players, which falls to 0")
+    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of both players, which falls to 0")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("out/dcgan"), help="folder for what is written")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")

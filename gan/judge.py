@@ -56,7 +56,7 @@ class Classifier(nn.Module):
 
 
 def train_classifier(
-    data: Images, *, steps: int = 400, batch_size: int = 128, seed: int = 0, progress: bool = True
+    data: Images, *, steps: int = 1200, batch_size: int = 128, seed: int = 0, progress: bool = True
 ) -> Classifier:
     """A classifier of the data's own classes, by Adam with a learning rate that falls along a cosine."""
     rng = np.random.default_rng(seed)
