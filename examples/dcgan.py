@@ -96,6 +96,8 @@ class Training:
         path = self.settings.out / "checkpoint.safetensors"
         if self.settings.resume:
             self.history = load_checkpoint(path, self.rng, **self.parts())
+            done = max(0, len(self.history) - 1)
+            self.recording.add(grid(self.generate(self.noise)), f"round {done}")  # the only one if no round is left
 
         def look(done: int, losses: Mapping[str, float]) -> dict[str, float] | None:
             if done:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import minigrad as mg
 from gan import judge
+from gan.data.images import ImageSet
 
 SMALL = ["--size", "16", "--width", "4", "--batch", "8"]
 
@@ -91,10 +92,50 @@ def test_it_goes_on_after_ctrl_c_as_if_it_had_not_stopped(tmp_path, monkeypatch,
     np.testing.assert_array_equal(*images)
 
 
+def test_with_no_round_left_what_is_written_is_written_again(tmp_path):
+    assert run(tmp_path, "--steps", "1") == 0
+    before = np.load(tmp_path / "samples.npz")["images"]
+    for name in ("samples.npz", "final.png"):
+        (tmp_path / name).unlink()
+    assert run(tmp_path, "--steps", "1", "--resume") == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "samples.npz")["images"], before)
+    assert (tmp_path / "final.png").exists()
+
+
 def test_it_does_not_go_on_with_other_settings(tmp_path, capsys):
     assert run(tmp_path, "--steps", "1") == 0
     assert run(tmp_path, "--steps", "2", "--resume", "--width", "8") == 2
     assert "is of data glyphs, size 16, width 4, not of data glyphs, size 16, width 8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--size", "64", "--batch", "2"], ["--batch", "1"], ["--batch", "3"], ["--width", "1"]], ids=" ".join
+)
+def test_other_sizes_and_batches(tmp_path, arguments):
+    assert run(tmp_path, "--steps", "2", *arguments) == 0
+    size = 64 if "64" in arguments else 16
+    images = np.load(tmp_path / "samples.npz")["images"]
+    assert images.shape == (40, 1, size, size)
+    assert np.isfinite(images).all()
+
+
+def test_digits(tmp_path):
+    pytest.importorskip("sklearn")
+    assert run(tmp_path, "--data", "digits", "--steps", "2") == 0
+    assert np.load(tmp_path / "samples.npz")["images"].shape == (40, 1, 16, 16)
+
+
+def test_coloured_images(tmp_path, monkeypatch):
+    """Red and blue squares, which the pictures show as such."""
+    images = np.full((20, 3, 16, 16), -1.0, np.float32)
+    images[:10, 0, 4:12, 4:12] = images[10:, 2, 4:12, 4:12] = 1.0
+    squares = ImageSet(images, np.repeat([0, 1], 10), ["red", "blue"])
+    monkeypatch.setattr(example, "load_data", lambda settings: squares)
+    assert run(tmp_path, "--steps", "2") == 0
+    assert np.load(tmp_path / "samples.npz")["images"].shape == (40, 3, 16, 16)
+    with Image.open(tmp_path / "real.png") as picture:
+        colours = {colour for _, colour in picture.getcolors()}
+    assert {(255, 0, 0), (0, 0, 255)} < colours
 
 
 @pytest.mark.parametrize(
