@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 
 import gan
-import minigrad as mg
 from gan.averaging import WeightAverage
 from gan.checkpoint import Settings, Stateful, load_checkpoint, save_checkpoint
 from gan.data.digits import Digits
@@ -29,32 +28,46 @@ from gan.data.images import Images
 from gan.data.mnist import MNIST
 from gan.judge import Verdict, cached_classifier, judge
 from gan.models.dcgan import Discriminator, Generator
+from gan.training import Stopped
 from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
 from minigrad import optim
 
 STEPS = {"glyphs": 2200, "mnist": 4500, "digits": 2200}
 PICTURES = 40  # of the animation
+MEASURED = 20  # rounds from one look at the discriminator to the next
 SHOWN = 64  # images of a grid
 JUDGED = 2000  # images
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The settings, all of which have defaults."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--data", choices=STEPS, default="glyphs", help="what to learn")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=STEPS, default="glyphs", help="what to learn (default: glyphs)")
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files; without one they are downloaded")
-    parser.add_argument("--size", type=int, default=32, help="pixels of a side: 16, 32 or 64")
-    parser.add_argument("--width", type=int, default=32, help="channels where the image has half its size")
-    parser.add_argument("--steps", type=int, help=f"rounds (default: {STEPS})")
-    parser.add_argument("--batch", type=int, default=32, help="images in a minibatch")
-    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of both players, which falls to 0")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
-    parser.add_argument("--out", type=Path, default=Path("out/dcgan"), help="folder for what is written")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    parser.add_argument("--size", type=int, default=32, help="pixels of a side: 16, 32 or 64 (default: 32)")
+    parser.add_argument("--width", type=int, default=32, help="channels at half the size (default: 32)")
+    parser.add_argument("--steps", type=int, help=f"rounds (default: {_listed(STEPS)})")
+    parser.add_argument("--batch", type=int, default=32, help="images in a minibatch (default: 32)")
+    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate, which falls to 0 (default: 0.001)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/dcgan"),
+        help="folder (default: out/dcgan); the classifier is kept beside it",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint in the folder; the animation is of what is left",
+    )
     return parser.parse_args(argv)
+
+
+def _listed(steps: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} for {name}" for name, number in steps.items())
 
 
 def load_data(settings: argparse.Namespace) -> Images:
@@ -87,44 +100,40 @@ class Training:
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint holds; the settings come first, so that others are refused before anything is changed."""
-        settings = Settings(**{name: getattr(self.settings, name) for name in ("data", "size", "width")})
+        names = ("data", "size", "width", "steps", "batch", "lr", "seed")
+        settings = Settings(**{name: getattr(self.settings, name) for name in names})
         return {"settings": settings, "game": self.game, "average": self.average}
 
     def run(self) -> None:
-        """All rounds that are left; Ctrl-C ends it after a round, and the checkpoint is written all the same."""
-        every = max(1, self.settings.steps // PICTURES)
-        path = self.settings.out / "checkpoint.safetensors"
+        """All rounds that are left; the checkpoint is written after Ctrl-C, too, unless it cuts a round short."""
+        steps, every = self.settings.steps, max(1, self.settings.steps // PICTURES)
         if self.settings.resume:
-            self.history = load_checkpoint(path, self.rng, **self.parts())
+            self.history = load_checkpoint(self.settings.out / CHECKPOINT, self.rng, **self.parts())
             done = max(0, len(self.history) - 1)
             self.recording.add(grid(self.generate(self.noise)), f"round {done}")  # the only one if no round is left
 
         def look(done: int, losses: Mapping[str, float]) -> dict[str, float] | None:
             if done:
                 self.average.update()
-            if done % every and done != self.settings.steps:
-                return None
-            self.recording.add(grid(self.generate(self.noise)), f"round {done}")
-            return self.game.confidence()
+            if done % every == 0 or done == steps:
+                self.recording.add(grid(self.generate(self.noise)), f"round {done}")
+            return self.game.confidence() if done % MEASURED == 0 or done == steps else None
 
+        batch = self.settings.batch
         try:
-            gan.train(
-                self.game,
-                self.data,
-                self.settings.steps,
-                batch_size=self.settings.batch,
-                seed=self.rng,
-                callback=look,
-                history=self.history,
-            )
-        finally:
-            save_checkpoint(path, self.history, self.rng, **self.parts())
+            gan.train(self.game, self.data, steps, batch_size=batch, seed=self.rng, callback=look, history=self.history)
+        except Stopped:
+            self.save()
+            raise
+        self.save()
+
+    def save(self) -> None:
+        """Writes the checkpoint; only between two rounds, so that none is lost or played twice."""
+        save_checkpoint(self.settings.out / CHECKPOINT, self.history, self.rng, **self.parts())
 
     def generate(self, noise: np.ndarray) -> np.ndarray:
         """What the average of the generators makes of noise."""
-        with mg.no_grad():
-            parts = [self.average.network(noise[i : i + 256]) for i in range(0, len(noise), 256)]
-        return np.concatenate([part.numpy() for part in parts])
+        return self.average.network.draw(noise)
 
 
 def write_pictures(training: Training) -> None:
@@ -144,7 +153,7 @@ def judged(training: Training) -> Verdict:
     images = training.generate(training.game.prior.sample(JUDGED, rng, training.game.noise_size))
     np.savez_compressed(training.settings.out / "samples.npz", images=images)
     classifier = cached_classifier(training.data, training.settings.out.parent / "classifiers")
-    return judge(classifier, images, training.data.sample(2 * JUDGED, rng))
+    return judge(classifier, images, training.data, rng)
 
 
 def run(settings: argparse.Namespace) -> dict[str, object]:
@@ -179,7 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"stopped; --resume goes on from {settings.out / 'checkpoint.safetensors'}", file=sys.stderr)
+        path = settings.out / CHECKPOINT
+        print("stopped" + (f"; --resume goes on from {path}" if path.exists() else ""), file=sys.stderr)
         return 130
     score, real = summary["score"], summary["real_score"]
     print(f"classifier score: {score:.2f}, real images {real:.2f} ({score / real:.0%})")

@@ -24,7 +24,6 @@ import dcgan
 import numpy as np
 from PIL import Image
 
-import minigrad as mg
 from gan.checkpoint import load_states
 from gan.data.images import Images
 from gan.judge import Classifier, cached_classifier
@@ -80,9 +79,7 @@ class Model:
 
     def generate(self, noise: np.ndarray) -> np.ndarray:
         """Images (n, c, h, w) of noise (n, noise_size)."""
-        noise = noise.astype(np.float32)
-        with mg.no_grad():
-            return np.concatenate([self.generator(noise[i : i + 256]).numpy() for i in range(0, len(noise), 256)])
+        return self.generator.draw(noise.astype(np.float32))
 
 
 def load_model(path: Path, settings: argparse.Namespace) -> Model:

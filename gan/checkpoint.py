@@ -31,7 +31,13 @@ class Stateful(Protocol):
 
 
 def save_checkpoint(path: Path | str, history: History, rng: np.random.Generator, **parts: Stateful) -> None:
-    """Writes the state of a training between two rounds; a file that is there is replaced only by a whole one."""
+    """Writes the state of a training between two rounds; a file that is there is replaced only by a whole one.
+
+    Random numbers of a layer's own, as dropout draws them, are not part of it.
+
+    Raises:
+        ValueError: when two arrays have the same path of names.
+    """
     states = {name: part.state_dict() for name, part in parts.items()}
     arrays: dict[str, Any] = {}
     rest = _without_arrays({"parts": states, "history": history.rows, "rng": rng.bit_generator.state}, "", arrays)
@@ -99,6 +105,8 @@ def _read(path: Path | str) -> dict[str, Any]:
 def _without_arrays(tree: Any, path: str, arrays: dict[str, Any]) -> Any:
     """The tree with the path of each array in its place; the arrays are put into arrays."""
     if is_array(tree):
+        if path in arrays:
+            raise ValueError(f"two arrays of the state are called {path}; names of parts have no '/'")
         arrays[path] = tree
         return {"array": path}
     if isinstance(tree, dict):

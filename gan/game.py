@@ -175,7 +175,8 @@ class TwoPlayerGame(Game):
         """How sure the discriminator was in the last round that what it saw is real, as mean probabilities.
 
         "D(x)" is that of the data in the discriminator's step, "D(G(z)) before" and "D(G(z)) after" those of the same
-        noise before and after the generator's step. Before the first round there is nothing. It changes no network.
+        noise before and after the generator's step. Before the first round there is nothing. It changes no network;
+        layers that draw random numbers draw some more.
         """
         if "fake" not in self._seen:
             return {}

@@ -22,6 +22,8 @@ from .data.images import Images, ImageSet
 from .metrics import class_shares, classifier_score, frechet_distance, nearest_distances
 
 FEATURES = 64
+STEPS = 1200  # of a classifier
+LOOKED_UP = 500  # images whose nearest real ones are looked for
 _AT_ONCE = 256  # images
 
 
@@ -56,7 +58,7 @@ class Classifier(nn.Module):
 
 
 def train_classifier(
-    data: Images, *, steps: int = 1200, batch_size: int = 128, seed: int = 0, progress: bool = True
+    data: Images, *, steps: int = STEPS, batch_size: int = 128, seed: int = 0, progress: bool = True
 ) -> Classifier:
     """A classifier of the data's own classes, by Adam with a learning rate that falls along a cosine."""
     rng = np.random.default_rng(seed)
@@ -75,14 +77,16 @@ def train_classifier(
 
 def cached_classifier(data: Images, folder: Path | str, *, progress: bool = True) -> Classifier:
     """The classifier in the folder that was trained on the same data; trained and kept there if there is none."""
-    path = Path(folder) / f"classifier-{fingerprint(data)}.safetensors"
+    path = Path(folder) / f"classifier-{fingerprint(data)}-{STEPS}.safetensors"
     if path.exists():
         classifier = Classifier(data.shape, len(data.classes))
         classifier.load_state_dict(mg.load(path))
         return classifier
     classifier = train_classifier(data, progress=progress)
     path.parent.mkdir(parents=True, exist_ok=True)
-    mg.save(path, classifier.state_dict())
+    partial = path.with_suffix(".partial")
+    mg.save(partial, classifier.state_dict())
+    partial.replace(path)
     return classifier
 
 
@@ -105,8 +109,8 @@ class Verdict:
     frechet: float  # to the real images
     real_frechet: float  # of as many real images to others: what is left to chance
     shares: tuple[float, ...]  # of the classes
-    confidence: float  # the mean probability of the likeliest class
-    nearest: float  # the median distance to the nearest real image
+    certainty: float  # the mean probability of the likeliest class
+    nearest: float  # the median distance to the nearest real image: of all that are kept, or of as many drawn ones
     real_nearest: float  # the same from real images to other real ones
 
     @property
@@ -115,24 +119,24 @@ class Verdict:
         return min(self.shares)
 
 
-def judge(classifier: Classifier, images: Array, real: Array) -> Verdict:
-    """Compares generated images (N, c, h, w) with twice as many real ones, of which a half stands for perfect ones.
+def judge(classifier: Classifier, images: Array, data: Images, rng: np.random.Generator) -> Verdict:
+    """Compares generated images (N, c, h, w) with as many real ones, and those with as many others.
 
-    Raises:
-        ValueError: when there are not twice as many real images.
+    Of data that are kept and are fewer than 2 N, each half is all that there is to it.
     """
-    if len(real) != 2 * len(images):
-        raise ValueError(f"judge: needs twice as many real images as generated ones, got {len(real)} and {len(images)}")
+    real = data.different(2 * len(images), rng)
+    half = len(real) // 2
+    kept = isinstance(data, ImageSet)
+    known = data.images if kept else real[half:]
     features, probabilities = classifier.look(images)
     real_features, real_probabilities = classifier.look(real)
-    half = len(images)
     return Verdict(
         score=classifier_score(probabilities),
         real_score=classifier_score(real_probabilities[:half]),
-        frechet=frechet_distance(features, real_features[half:]),
+        frechet=frechet_distance(features[:half], real_features[half:]),
         real_frechet=frechet_distance(real_features[:half], real_features[half:]),
         shares=tuple(class_shares(probabilities).tolist()),
-        confidence=float(probabilities.max(axis=1).mean()),
-        nearest=float(np.median(nearest_distances(images[:500], real[half:]))),
-        real_nearest=float(np.median(nearest_distances(real[:500], real[half:]))),
+        certainty=float(probabilities.max(axis=1).mean()),
+        nearest=float(np.median(nearest_distances(images[:LOOKED_UP], known))),
+        real_nearest=float(np.median(nearest_distances(real[:LOOKED_UP], known, itself=kept))),
     )

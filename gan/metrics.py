@@ -59,12 +59,15 @@ def class_shares(probabilities: Array) -> Array:
     return np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
 
 
-def nearest_distances(images: Array, real: Array, *, chunk: int = 256) -> Array:
-    """For each image (N, ...) the Euclidean distance to the nearest real one (M, ...), in all pixels: 0 for a copy."""
+def nearest_distances(images: Array, real: Array, *, itself: bool = False, chunk: int = 256) -> Array:
+    """For each image (N, ...) the Euclidean distance to the nearest real one (M, ...): about 0 for a copy.
+
+    With itself, each image is among the real ones, and the distance is that to the nearest of the others.
+    """
     x, y = (np.asarray(a, dtype=np.float32).reshape(len(a), -1) for a in (images, real))
-    squares = (y * y).sum(axis=1)
+    squares = np.einsum("nk,nk->n", y, y)
     nearest = [
-        ((part * part).sum(axis=1) + (squares - 2.0 * (part @ y.T)).min(axis=1))
+        (part * part).sum(axis=1) + np.partition(squares - 2.0 * (part @ y.T), int(itself), axis=1)[:, int(itself)]
         for part in (x[i : i + chunk] for i in range(0, len(x), chunk))
     ]
     return np.sqrt(np.clip(np.concatenate(nearest), 0.0, None))

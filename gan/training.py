@@ -20,6 +20,10 @@ from minigrad.messages import check_integers, shown
 from .game import Batch, Game, check_samples
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C took effect at the end of a round, where all is whole."""
+
+
 class Data(Protocol):
     """Anything to learn from: it returns n samples, or a dict of several things about the same n samples."""
 
@@ -87,7 +91,7 @@ def train(
     Raises:
         ValueError: when steps is negative or batch_size below 1.
         FloatingPointError: when a loss is no longer a finite number; it says in which round.
-        KeyboardInterrupt: after Ctrl-C.
+        Stopped: after Ctrl-C, a KeyboardInterrupt; after a second one, which does not wait, a plain KeyboardInterrupt.
     """
     if not isinstance(game, Game):
         raise TypeError(f"train: the game comes first, such as gan.two_player makes, got {shown(game)}")
@@ -127,9 +131,10 @@ def _interrupted_between_rounds() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if interrupted:
-            raise KeyboardInterrupt
+            raise Stopped
 
-    if threading.current_thread() is not threading.main_thread():
+    ignored = not callable(signal.getsignal(signal.SIGINT))  # as it is in the background
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield check
         return
     before = signal.signal(signal.SIGINT, note)

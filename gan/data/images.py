@@ -23,6 +23,10 @@ class Images(abc.ABC):
         """n images alone: the same as ``sample_labelled`` draws."""
         return self.sample_labelled(n, rng)[0]
 
+    def different(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n images of which none is another again, or fewer where there are no more."""
+        return self.sample(n, rng)
+
 
 class ImageSet(Images):
     """Images that are kept: ``images`` (N, c, h, w) and ``labels`` (N,), from which is drawn with replacement.
@@ -48,6 +52,10 @@ class ImageSet(Images):
         """n images and their labels."""
         chosen = rng.integers(len(self), size=n)
         return self.images[chosen], self.labels[chosen]
+
+    def different(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n images of the set in any order, or all of them."""
+        return self.images[rng.permutation(len(self))[:n]]
 
 
 def resized(pictures: np.ndarray, size: int) -> np.ndarray:

@@ -60,7 +60,7 @@ class MNIST(ImageSet):
             raise ValueError(f"MNIST: {len(images)} {part} images but {len(labels)} labels; {AGAIN} that is wrong")
         if size != 28:
             images = resized(np.pad(images, ((0, 0), (2, 2), (2, 2))), size)
-        pixels = images[:, None].astype(np.float32)
+        pixels = images[:, None].astype(np.float32, copy=False)
         pixels *= 1.0 / 127.5
         pixels -= 1.0
         super().__init__(pixels, labels.astype(np.int64), tuple(DIGITS))

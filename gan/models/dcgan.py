@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import itertools
 
-from minigrad import nn
+import numpy as np
+
+from minigrad import nn, no_grad
+from minigrad.backend import Array
 from minigrad.nn import init
 
 SMALLEST = 4  # pixels along a side of what the generator starts with, and the discriminator ends with
@@ -46,6 +49,11 @@ class Generator(nn.Sequential):
         super().__init__(*layers, last, nn.Tanh())
         self.noise_size = noise_size
         initialize(self, rng=rng)
+
+    def draw(self, noise: Array) -> np.ndarray:
+        """Images of any amount of noise, made in parts and without a graph; call ``eval()`` before."""
+        with no_grad():
+            return np.concatenate([self(noise[i : i + 256]).numpy() for i in range(0, len(noise), 256)])
 
 
 class Discriminator(nn.Sequential):

@@ -104,8 +104,25 @@ def test_with_no_round_left_what_is_written_is_written_again(tmp_path):
 
 def test_it_does_not_go_on_with_other_settings(tmp_path, capsys):
     assert run(tmp_path, "--steps", "1") == 0
-    assert run(tmp_path, "--steps", "2", "--resume", "--width", "8") == 2
-    assert "is of data glyphs, size 16, width 4, not of data glyphs, size 16, width 8" in capsys.readouterr().err
+    for other in (["--width", "8"], ["--steps", "2"], ["--lr", "0.5"], ["--seed", "9"]):
+        assert run(tmp_path, "--steps", "1", "--resume", *other) == 2
+        assert "the checkpoint is of data glyphs, size 16, width 4, steps 1, " in capsys.readouterr().err
+
+
+def test_what_cuts_a_round_short_leaves_the_checkpoint_alone(tmp_path, monkeypatch, capsys):
+    assert run(tmp_path, "--steps", "1") == 0
+    checkpoint = tmp_path / example.CHECKPOINT
+    before = checkpoint.read_bytes()
+
+    def broken_off(error):
+        raise error
+
+    for error, code in ((FloatingPointError("the loss is nan"), 2), (KeyboardInterrupt(), 130)):
+        with monkeypatch.context() as patch:
+            patch.setattr(example.gan, "train", lambda *args, error=error, **options: broken_off(error))
+            assert run(tmp_path, "--steps", "1") == code
+        assert checkpoint.read_bytes() == before
+    assert f"--resume goes on from {checkpoint}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,15 @@ def test_other_settings_are_refused_before_anything_is_changed(tmp_path):
     same(other.state_dict(), game.state_dict())
 
 
+def test_two_arrays_of_one_path_are_refused(tmp_path):
+    class Part:
+        def state_dict(self):
+            return {"a/b": np.zeros(1), "a": {"b": np.ones(1)}}
+
+    with pytest.raises(ValueError, match="two arrays of the state are called"):
+        save_checkpoint(tmp_path / "c", gan.History(), np.random.default_rng(0), part=Part())
+
+
 def test_one_part_without_the_others(tmp_path):
     game, rng = make()
     path = tmp_path / "c.safetensors"

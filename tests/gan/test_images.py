@@ -6,6 +6,7 @@ from PIL import Image
 
 import gan
 from gan.data import Glyphs
+from gan.data.images import ImageSet
 from gan.viz import Recording, between, grid, interpolation, joined, text
 
 GREY = 128
@@ -167,3 +168,11 @@ def test_image_sets_are_data_for_a_game():
     game = type("", (), {"prior": gan.data.Normal(), "noise_size": 4})
     batch = gan.training.draw_batch(game, data, 8, np.random.default_rng(0))
     assert {name: value.shape for name, value in batch.items()} == {"real": (8, 1, 16, 16), "noise": (8, 4)}
+
+
+def test_different_images_are_no_image_twice():
+    images = np.arange(6.0, dtype=np.float32).reshape(6, 1, 1, 1)
+    data = ImageSet(images, np.zeros(6, int), "a")
+    for n, expected in ((4, 4), (6, 6), (9, 6)):
+        drawn = data.different(n, np.random.default_rng(0)).ravel()
+        assert len(drawn) == len(set(drawn)) == expected

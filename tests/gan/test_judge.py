@@ -25,7 +25,7 @@ def test_it_learns_two_glyphs(classifier):
 
 def test_the_verdict_on_real_images_is_that_on_real_images(classifier):
     rng = np.random.default_rng(2)
-    verdict = judge(classifier, DATA.sample(300, rng), DATA.sample(600, rng))
+    verdict = judge(classifier, DATA.sample(300, rng), DATA, rng)
     assert verdict.score == pytest.approx(verdict.real_score, rel=0.05)
     assert verdict.frechet < 20.0 * verdict.real_frechet  # both are close to nothing
     assert verdict.rarest > 0.4
@@ -33,16 +33,21 @@ def test_the_verdict_on_real_images_is_that_on_real_images(classifier):
 
 def test_the_verdict_on_one_class_and_on_copies(classifier):
     rng = np.random.default_rng(3)
-    real = DATA.sample(600, rng)
     ones = Glyphs(characters="1", size=16).sample(300, rng)
-    verdict = judge(classifier, ones, real)
+    verdict = judge(classifier, ones, DATA, rng)
     assert verdict.score < 1.1
     assert verdict.rarest < 0.05
     assert verdict.frechet > 100.0 * verdict.real_frechet
-    copies = judge(classifier, real[300:], real)
+
+
+def test_copies_are_found_among_all_images_that_are_kept(classifier):
+    rng = np.random.default_rng(4)
+    kept = ImageSet(*DATA.sample_labelled(400, rng), DATA.classes)
+    copies = judge(classifier, kept.images[100:120], kept, rng)
     assert copies.nearest < 0.05 < copies.real_nearest
-    with pytest.raises(ValueError, match="twice as many real images"):
-        judge(classifier, ones, real[:300])
+    few = judge(classifier, DATA.sample(300, rng), kept, rng)  # 400 real ones are two halves of 200
+    assert few.real_nearest > 0.05
+    assert few.score == pytest.approx(few.real_score, rel=0.1)
 
 
 def test_it_is_kept_for_the_same_data(tmp_path, monkeypatch):

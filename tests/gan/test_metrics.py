@@ -77,3 +77,5 @@ def test_nearest_distances():
     for chunk in (4, 256):
         np.testing.assert_allclose(nearest_distances(images, real, chunk=chunk), expected, atol=2e-3)
     assert nearest_distances(images, real)[0] < 2e-3
+    others = np.sort(np.linalg.norm((real[:, None] - real[None]).reshape(len(real), len(real), -1), axis=2), axis=1)
+    np.testing.assert_allclose(nearest_distances(real, real, itself=True), others[:, 1], atol=2e-3)
