@@ -33,7 +33,7 @@ from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
 from minigrad import optim
 
-STEPS = {"glyphs": 2200, "mnist": 4500, "digits": 2200}
+STEPS = {"glyphs": 2000, "mnist": 4500, "digits": 2000}
 PICTURES = 40  # of the animation
 MEASURED = 20  # rounds from one look at the discriminator to the next
 SHOWN = 64  # images of a grid
