@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import Array, xp
+from ..backend import DEFAULT_FLOAT, Array, xp
 from ..primitive import primitive
 
 # ---------------------------------------------------------------- arithmetic
@@ -324,6 +324,11 @@ _as_integers.__name__ = "to"
 def astype(x: Array, *, dtype: Any) -> Array:
     """x with elements of another type; no gradient flows through integers and booleans."""
     return (_astype if xp.dtype(dtype).kind == "f" else _as_integers)(x, dtype=dtype)
+
+
+def _as_floats(x: Array) -> Array:
+    """x, of the default floats where it is of integers: means and weights of bytes are none."""
+    return x if x.dtype.kind == "f" else astype(x, dtype=DEFAULT_FLOAT)
 
 
 # ---------------------------------------------------------------- choosing

@@ -1,8 +1,8 @@
 """Normalisation: every channel, image or row brought to mean 0 and variance 1, then scaled and shifted.
 
 Batch normalisation is what convolutional networks spend their time on beside convolutions. So it has kernels of its
-own, three that are closed under differentiation. For each channel, with n values x, m and s the mean and 1 / standard
-deviation of these, h = (x - m) s, and u, v as any x:
+own, three that are closed under differentiation, but for means and variances. For each channel, with n values x, m and
+s the mean and 1 / standard deviation of these, h = (x - m) s, and v as any x:
 
     _batch_norm(x, w, b)          w h + b
     _batch_norm_input(v, x, w)    w s (v - mean(v) - h mean(v h))     its derivative by x, times v
@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..backend import Array, xp
+from ..messages import ndim_of
 from ..primitive import as_arrays, primitive, raw_of
-from .elementwise import sqrt
+from .elementwise import _as_floats, sqrt
 from .reduction import mean, var
 from .shaping import reshape
 
@@ -76,14 +77,16 @@ def _mean_and_variance(x: Array) -> tuple[Array, Array]:
     each = _share(x)
     average = _sum_of_rows(rows) * each
     centred = rows - average
-    return average, _dot_of_rows(centred, centred) * each
+    shift = _sum_of_rows(centred) * each  # what rounding took from the mean
+    return average + shift, _dot_of_rows(centred, centred) * each - shift * shift
 
 
 @primitive
 def _batch_norm(x: Array, weight: Array, bias: Array, *, moments: Moments) -> Array:
-    factor = moments.scale * weight
-    out = _rows(x) * factor
-    out += bias - moments.mean * factor
+    # The mean goes first: far from zero, x * factor + (bias - mean * factor) would be a difference of large numbers.
+    out = xp.subtract(_rows(x), moments.mean, dtype=xp.result_type(x, weight, bias))
+    out *= moments.scale * weight
+    out += bias
     return _images(out, x.shape)
 
 
@@ -139,9 +142,16 @@ def _per_channel(v: Array, x: Array) -> Array:
     return reshape(v, (-1, *(1,) * (x.ndim - 2)))
 
 
+def _arrays(op: str, input: Array, *others: Array | None) -> list[Array | None]:
+    """The input, of floats, and what is given beside it, as arrays."""
+    (input,) = as_arrays(op, input)
+    input = _as_floats(input)
+    return [input, *(v if v is None else as_arrays(op, input, v)[1] for v in others)]
+
+
 def _check_sizes(op: str, size: int, given: dict[str, Array | None]) -> None:
     for name, array in given.items():
-        if array is not None and tuple(array.shape) != (size,):
+        if array is not None and (ndim_of(op, array) != 1 or len(array) != size):
             raise ValueError(f"{op}: {name} has shape {tuple(array.shape)}, input has {size} channels")
 
 
@@ -164,7 +174,7 @@ def batch_norm(
     Raises:
         ValueError: when shapes do not fit, a channel has a single value in training, or there is nothing to use.
     """
-    (input,) = as_arrays("batch_norm", input)
+    input, weight, bias = _arrays("batch_norm", input, weight, bias)
     if input.ndim < 2:
         raise ValueError(f"batch_norm: input must be (N, C) or (N, C, ...), got {input.shape}")
     running = {"running_mean": running_mean, "running_var": running_var}
@@ -225,7 +235,7 @@ def layer_norm(
     Raises:
         ValueError: when shapes do not fit.
     """
-    (input,), shape = as_arrays("layer_norm", input), tuple(normalized_shape)
+    (input, weight, bias), shape = _arrays("layer_norm", input, weight, bias), tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ValueError(f"layer_norm: input {input.shape} does not end in normalized_shape {shape}")
     for name, array in (("weight", weight), ("bias", bias)):
@@ -242,7 +252,7 @@ def instance_norm(input: Array, *, weight: Array | None = None, bias: Array | No
     Raises:
         ValueError: when shapes do not fit, or an image has a single element.
     """
-    (input,) = as_arrays("instance_norm", input)
+    input, weight, bias = _arrays("instance_norm", input, weight, bias)
     if input.ndim < 3:
         raise ValueError(f"instance_norm: input must be (N, C, ...), got {input.shape}")
     if math.prod(input.shape[2:]) == 1:

@@ -120,20 +120,19 @@ def test_the_third_derivatives_of_batch_norm():
     mg.gradgradcheck(gradients, (x, w, b, u), atol=1e-6, rtol=1e-6)
 
 
-def test_far_from_zero_no_digits_are_lost():
-    """The variance of numbers near 1000, in float32."""
-    x = rng.standard_normal((64, 2, 4, 4)).astype(np.float32)
-    near, far = (mg.Tensor(v, requires_grad=True) for v in (x, x + np.float32(1000)))
+@pytest.mark.parametrize(("mean", "deviation"), [(100, 0.1), (1000, 1), (1000, 0.1), (1000.1, 0.1)])
+def test_far_from_zero_no_digits_are_lost(mean, deviation):
+    """In float32 as in float64, with 65,536 values in each channel, but for half of the mean's last digit."""
+    x = (mean + deviation * rng.standard_normal((64, 2, 32, 32))).astype(np.float32)
     u = rng.standard_normal(x.shape).astype(np.float32)
-    for a, b in zip(
-        *(
-            (y.data, mg.grad(y, v, u)[0].data)
-            for v in (near, far)
-            for y in (F.batch_norm(v, None, None, training=True),)
-        ),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-3)
+    results = []
+    for dtype in (np.float32, np.float64):
+        values, average, variance = mg.tensor(x, dtype=dtype, requires_grad=True), np.zeros(2), np.ones(2)
+        y = F.batch_norm(values, average, variance, training=True, momentum=1.0)
+        results.append((y.data, deviation * mg.grad(y, values, u.astype(dtype))[0].data, average, variance))
+    digit = 6e-8 * mean / deviation  # in y, whose deviation is 1
+    for seen, expected, rtol, atol in zip(*results, (0, 0, 1e-7, 1e-4), (digit, digit, 0, 0), strict=True):
+        np.testing.assert_allclose(seen, expected, rtol=rtol, atol=atol)
 
 
 # ---------------------------------------------------------------- running statistics
@@ -180,6 +179,42 @@ def test_functional_forms_change_the_arrays_that_they_are_given():
     np.testing.assert_allclose([mean, var], [[0.5, 1.5], [1.5, 4.5]])
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int64"])
+def test_images_of_integers_are_normalised_as_floats(kind):
+    x = rng.integers(0, 200, (4, 3, 5, 5)).astype(kind)
+    running = np.float32([99.5, 100.25, 0.5]), np.float32([0.5, 1000.0, 0.25])
+    for training in (True, False):
+        expected = F.batch_norm(x.astype("float32"), *(v.copy() for v in running), training=training)
+        for image in (x, mg.Tensor(x)):
+            seen = F.batch_norm(image, *(v.copy() for v in running), training=training)
+            assert seen.dtype == "float32"
+            np.testing.assert_allclose(mg.tensor(seen).data, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        lambda x, *scale: F.batch_norm(x, None, None, *scale, training=True),
+        lambda x, *scale: F.batch_norm(x, np.zeros(3), np.ones(3), *scale),
+        lambda x, *scale: F.layer_norm(x.reshape(4, 5, 3), (3,), *scale),
+        lambda x, weight, bias: F.instance_norm(x, weight=weight, bias=bias),
+    ],
+)
+def test_lists_will_do_for_weight_and_bias(norm):
+    x, weight, bias = rng.standard_normal((4, 3, 5)).astype(np.float32), [1.0, 2.0, 3.0], [0.5, 0.0, -1.0]
+    expected = norm(x, np.float32(weight), np.float32(bias))
+    for values in (x, mg.Tensor(x, requires_grad=True)):
+        seen = norm(values, weight, bias)
+        assert seen.dtype == "float32"
+        np.testing.assert_array_equal(mg.tensor(seen).data, expected)
+
+
+def test_a_weight_of_a_wider_type_is_not_cast_down():
+    x = rng.standard_normal((4, 3)).astype(np.float32)
+    for scale in ((np.ones(3), None), (None, np.zeros(3))):
+        assert F.batch_norm(x, None, None, *scale, training=True).dtype == "float64"
+
+
 # ---------------------------------------------------------------- refused
 
 X = np.ones((2, 3, 4, 4))
@@ -204,6 +239,10 @@ NO_NUMBERS = [
     (lambda: nn.BatchNorm2d(3, None), "BatchNorm2d: eps must be a number, got None"),
     (lambda: nn.BatchNorm2d(3, momentum="0.1"), "BatchNorm2d: momentum must be a number, got '0.1'"),
     (lambda: nn.LayerNorm(2.5), "LayerNorm: normalized_shape must be an integer, got 2.5"),
+    (
+        lambda: F.batch_norm(X, [0.0] * 3, [1.0] * 3),
+        "batch_norm: takes a tensor or an array, got list; minigrad.tensor",
+    ),
     (
         lambda: nn.BatchNorm1d(2)([[1.0, 2.0]]),
         "BatchNorm1d: takes a tensor or an array, got list; minigrad.tensor makes",
