@@ -26,14 +26,17 @@ def save(path: str | Path, state: Mapping[str, Array | Tensor]) -> None:
 
     Raises:
         ImportError: when safetensors is not installed.
-        TypeError: when a name is not a string, or a value is not an array or a tensor of numbers.
+        TypeError: when a name is not a string, or a value is not an array or a tensor of numbers of up to 64 bits.
+        ValueError: when a name is ``__metadata__``, which the format keeps for itself.
     """
     arrays = {}
     for name, value in state.items():
         array = raw_of(value)
         if not isinstance(name, str):
             raise TypeError(f"save: names are strings, got {name!r}")
-        if not is_array(array) or array.dtype.kind not in "fiub":
+        if name == "__metadata__":
+            raise ValueError("save: the format keeps the name '__metadata__' for itself, give the array another one")
+        if not is_array(array) or array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             what = f"an array of {array.dtype}" if is_array(array) else type(array).__name__
             raise TypeError(f"save: '{name}' must be an array or a tensor of numbers, got {what}")
         arrays[name] = xp.ascontiguousarray(to_numpy(array)).reshape(array.shape)

@@ -182,6 +182,18 @@ def test_what_cannot_be_saved(tmp_path, state, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(np.dtype("longdouble").itemsize == 8, reason="here it is float64")
+def test_wider_floats_than_the_format_has(tmp_path):
+    with pytest.raises(TypeError, match=r"^save: 'x' must be an array or a tensor of numbers.*, got an array of .*$"):
+        mg.save(tmp_path / "x", {"x": np.ones(2, np.longdouble)})
+
+
+def test_the_name_that_the_format_keeps_for_itself(tmp_path):
+    with pytest.raises(ValueError, match=r"^save: the format keeps the name '__metadata__' for itself.*$"):
+        mg.save(tmp_path / "x", {"__metadata__": np.ones(2)})
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_safetensors(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for use in (lambda: mg.save(tmp_path / "x", {}), lambda: mg.load(tmp_path / "x")):
