@@ -6,7 +6,7 @@ import math
 
 from ..backend import Array
 from ..messages import check_integers
-from ..ops.convolution import Pair, _geometry, _pair
+from ..ops.convolution import Geometry, Pair, _geometry, _output_padding, _pair
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -41,7 +41,7 @@ class _Convolution(Module):
                 raise ValueError(f"{name}: {what} must be at least 1 and divisible by groups {groups}, got {size}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair(name, "kernel_size", kernel_size, 1)
-        self.stride, self.dilation, self.groups = geometry.stride, geometry.dilation, groups
+        self.stride, self.dilation, self.groups = geometry.stride, geometry.dilation, geometry.groups
         self.padding = word or geometry.padding
 
     def _start(self, rows: int, columns: int, bias: bool, rng: init.Rng) -> None:
@@ -112,7 +112,8 @@ class ConvTranspose2d(_Convolution):
         rng: init.Rng = None,
     ):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups)
-        self.output_padding = _pair("ConvTranspose2d", "output_padding", output_padding, 0)
+        geometry = Geometry(self.stride, self.padding, self.dilation)
+        self.output_padding = _output_padding("ConvTranspose2d", output_padding, geometry)
         self._start(in_channels, out_channels // groups, bias, rng)
 
     def forward(self, x: Array) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..backend import Array
+from ..messages import check_integers
 from ..ops.convolution import Pair
-from ..ops.resizing import Scale
+from ..ops.pooling import _window
+from ..ops.resizing import Scale, _target
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -15,6 +17,7 @@ class MaxPool2d(Module):
 
     def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, dilation: Pair = 1):
         super().__init__()
+        _window("MaxPool2d", kernel_size, stride, padding, dilation)
         self.kernel_size, self.padding, self.dilation = kernel_size, padding, dilation
         self.stride = kernel_size if stride is None else stride
 
@@ -32,6 +35,7 @@ class AvgPool2d(Module):
 
     def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0):
         super().__init__()
+        _window("AvgPool2d", kernel_size, stride, padding, 1)
         self.kernel_size, self.padding = kernel_size, padding
         self.stride = kernel_size if stride is None else stride
 
@@ -55,6 +59,7 @@ class Upsample(Module):
         align_corners: bool | None = None,
     ):
         super().__init__()
+        _target("Upsample", size, scale_factor, mode, align_corners)
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
 
     def forward(self, x: Array) -> Tensor:
@@ -72,6 +77,7 @@ class PixelShuffle(Module):
 
     def __init__(self, upscale_factor: int):
         super().__init__()
+        check_integers("PixelShuffle", 1, upscale_factor=upscale_factor)
         self.upscale_factor = upscale_factor
 
     def forward(self, x: Array) -> Tensor:

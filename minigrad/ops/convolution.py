@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ def _places(sizes: Sequence[int], kernel: Sequence[int], geometry: Geometry) -> 
 
 @primitive
 def _conv2d(x: Array, w: Array, bias: Array | None = None, *, geometry: Geometry) -> Array:
+    x, w, bias = _of_one_type(x, w, bias)
     out = _each_group(_correlate, x, w, geometry)
     if bias is not None:
         out += bias
@@ -65,6 +67,7 @@ def _conv_transpose2d(
     y: Array, w: Array, bias: Array | None = None, *, size: tuple[int, int], geometry: Geometry
 ) -> Array:
     """The adjoint of _conv2d in x, which has the given size (H, W)."""
+    y, w, bias = _of_one_type(y, w, bias)
     out = _each_group(_paint, y, w, geometry, size)
     if bias is not None:
         out += bias
@@ -74,6 +77,7 @@ def _conv_transpose2d(
 @primitive
 def _conv2d_weight(x: Array, y: Array, *, kernel: tuple[int, int], geometry: Geometry) -> Array:
     """The adjoint of _conv2d in w, which has the given size (KH, KW)."""
+    x, y = _of_one_type(x, y)
     return _each_group(_meet, x, y, geometry, kernel).transpose(3, 0, 1, 2)
 
 
@@ -113,7 +117,6 @@ def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geome
 
     Images and results are split along their channels; filters, beside which there is an image or a result, along O.
     """
-    first, second = _of_one_type(first, second)
     if geometry.groups == 1:
         return kernel(first, second, geometry, *more)
     size = [first.shape[1] // geometry.groups, second.shape[kernel is _meet] // geometry.groups]
@@ -123,10 +126,10 @@ def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geome
     return xp.concatenate(parts, axis=-1)
 
 
-def _of_one_type(*arrays: Array) -> list[Array]:
+def _of_one_type(*arrays: Array | None) -> list[Array | None]:
     """The arrays in the type that holds them all, as the kernels write one into the other."""
-    widest = xp.result_type(*arrays)
-    return [array.astype(widest, copy=False) for array in arrays]
+    widest = xp.result_type(*(array for array in arrays if array is not None))
+    return [array if array is None else array.astype(widest, copy=False) for array in arrays]
 
 
 def _patches(x: Array, kernel: tuple[int, int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:
@@ -141,9 +144,10 @@ def _patches(x: Array, kernel: tuple[int, int], geometry: Geometry) -> Iterator[
     padded = empty((step, sizes[0] + 2 * ph, sizes[1] + 2 * pw, channels), like=x)
     padded.fill(0)
     columns = empty((step, *patch), like=x)
-    n, h, w, c = padded.strides
+    image, row, pixel, channel = padded.strides
     (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    under = array_module(x).lib.stride_tricks.as_strided(padded, columns.shape, (n, h * sh, w * sw, h * dh, w * dw, c))
+    steps = (image, row * sh, pixel * sw, row * dh, pixel * dw, channel)
+    under = array_module(x).lib.stride_tricks.as_strided(padded, columns.shape, steps)
     for start in range(0, count, step):
         images = slice(start, min(start + step, count))
         n = images.stop - start
@@ -253,38 +257,44 @@ def _add_strokes(strokes: list[tuple[_Stroke, _Stroke]], painted: Array, canvas:
 # ---------------------------------------------------------------- as users call them
 
 
+def _is_whole(n: Any, least: int) -> bool:
+    return isinstance(n, numbers.Integral) and not isinstance(n, bool) and n >= least
+
+
 def _pair(op: str, name: str, value: Any, least: int) -> tuple[int, int]:
     """One number for both axes, or two."""
-    pair = (value, value) if isinstance(value, int) else value
-    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(n, int) and n >= least for n in pair)):
+    pair = value if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(_is_whole(n, least) for n in pair):
         raise ValueError(f"{op}: {name} is a whole number from {least} up, or a pair of them, got {value!r}")
-    return tuple(pair)
+    return int(pair[0]), int(pair[1])
 
 
 def _geometry(op: str, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Geometry:
-    if not isinstance(groups, int) or groups < 1:
+    if not _is_whole(groups, 1):
         raise ValueError(f"{op}: groups is a whole number from 1 up, got {groups!r}")
-    return Geometry(
-        _pair(op, "stride", stride, 1), _pair(op, "padding", padding, 0), _pair(op, "dilation", dilation, 1), groups
-    )
+    stride, dilation = _pair(op, "stride", stride, 1), _pair(op, "dilation", dilation, 1)
+    return Geometry(stride, _pair(op, "padding", padding, 0), dilation, int(groups))
 
 
 def _checked(
-    op: str, input: Array, weight: tuple[int, ...], bias: Array | None, groups: int, *, transposed: bool
+    op: str, input: Array, weight: tuple[int, ...], bias: Sequence[Array], groups: int, *, transposed: bool
 ) -> None:
-    """Raises ValueError where the channels of input, of bias and of a weight of this shape do not fit."""
+    """Raises ValueError where the channels of input, of a weight of this shape and of bias, if any, do not fit."""
     if input.ndim not in (3, 4) or len(weight) != 4:
         raise ValueError(
             f"{op}: input must be (N, C, H, W) or (C, H, W) and weight have four axes, got {input.shape} and {weight}"
         )
+    if 0 in weight[2:]:
+        raise ValueError(f"{op}: weight {weight} has filters of no size")
     if weight[0] % groups:
         raise ValueError(f"{op}: weight {weight} cannot be split into {groups} groups")
     filters, channels = weight[0], weight[1] * groups
     expected, out = (filters, channels) if transposed else (channels, filters)
     if input.shape[-3] != expected:
         raise ValueError(f"{op}: input has {input.shape[-3]} channels, weight {weight} expects {expected}")
-    if bias is not None and bias.shape != (out,):
-        raise ValueError(f"{op}: bias {bias.shape} does not fit weight {weight}, it needs {out} elements")
+    for b in bias:
+        if b.shape != (out,):
+            raise ValueError(f"{op}: bias {b.shape} does not fit weight {weight}, it needs {out} elements")
 
 
 def _fitting_places(op: str, input: Array, weight: tuple[int, ...], geometry: Geometry) -> tuple[int, int]:
@@ -296,6 +306,17 @@ def _fitting_places(op: str, input: Array, weight: tuple[int, ...], geometry: Ge
             f"{weight} with dilation {geometry.dilation}"
         )
     return places
+
+
+def _output_padding(op: str, output_padding: Pair, geometry: Geometry) -> tuple[int, int]:
+    """For both axes; raises ValueError where it is not smaller than stride or dilation."""
+    extra = _pair(op, "output_padding", output_padding, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation, strict=True)):
+        raise ValueError(
+            f"{op}: output_padding {extra} must be smaller than stride {geometry.stride} or dilation "
+            f"{geometry.dilation}"
+        )
+    return extra
 
 
 def conv2d(
@@ -315,13 +336,13 @@ def conv2d(
     Raises:
         ValueError: when shapes do not fit, or the filter is larger than the padded image.
     """
-    input, weight = as_arrays("conv2d", input, weight)
+    input, weight, *bias = as_arrays("conv2d", input, weight, *_given(bias))
     geometry = _geometry("conv2d", stride, 0 if isinstance(padding, str) else padding, dilation, groups)
     _checked("conv2d", input, weight.shape, bias, groups, transposed=False)
     if isinstance(padding, str):
         input, geometry = _padded(input, weight.shape[2:], padding, geometry)
     _fitting_places("conv2d", input, weight.shape, geometry)
-    return _batched(lambda x: _conv2d(x, weight, *_given(bias), geometry=geometry), input)
+    return _batched(lambda x: _conv2d(x, weight, *bias, geometry=geometry), input)
 
 
 def conv_transpose2d(
@@ -342,15 +363,10 @@ def conv_transpose2d(
     Raises:
         ValueError: when shapes do not fit, or output_padding is not smaller than stride or dilation.
     """
-    input, weight = as_arrays("conv_transpose2d", input, weight)
+    input, weight, *bias = as_arrays("conv_transpose2d", input, weight, *_given(bias))
     geometry = _geometry("conv_transpose2d", stride, padding, dilation, groups)
     _checked("conv_transpose2d", input, weight.shape, bias, groups, transposed=True)
-    extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)
-    if any(e >= max(s, d) for e, s, d in zip(extra, geometry.stride, geometry.dilation, strict=True)):
-        raise ValueError(
-            f"conv_transpose2d: output_padding {extra} must be smaller than stride {geometry.stride} or dilation "
-            f"{geometry.dilation}"
-        )
+    extra = _output_padding("conv_transpose2d", output_padding, geometry)
     along = zip(input.shape[-2:], weight.shape[2:], extra, *geometry[:3], strict=True)
     size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, e, s, p, d in along)
     if min(size) < 1:
@@ -358,7 +374,7 @@ def conv_transpose2d(
     missing = [n - m for n, m in zip(_places(size, weight.shape[2:], geometry), input.shape[-2:], strict=True)]
     if any(missing):  # where output_padding is a stride or more: zeros paint nothing
         input = pad(input, (0, missing[1], 0, missing[0]))
-    return _batched(lambda x: _conv_transpose2d(x, weight, *_given(bias), size=size, geometry=geometry), input)
+    return _batched(lambda x: _conv_transpose2d(x, weight, *bias, size=size, geometry=geometry), input)
 
 
 def conv2d_weight(
@@ -380,10 +396,10 @@ def conv2d_weight(
     """
     input, grad_output = as_arrays("conv2d_weight", input, grad_output)
     size = tuple(weight_size)
-    if len(size) != 4 or not all(isinstance(n, int) and n >= 1 for n in size):
+    if len(size) != 4 or not all(_is_whole(n, 1) for n in size):
         raise ValueError(f"conv2d_weight: weight_size is four whole numbers from 1 up, got {weight_size!r}")
     geometry = _geometry("conv2d_weight", stride, padding, dilation, groups)
-    _checked("conv2d_weight", input, size, None, groups, transposed=False)
+    _checked("conv2d_weight", input, size, (), groups, transposed=False)
     expected = (*input.shape[:-3], size[0], *_fitting_places("conv2d_weight", input, size, geometry))
     if grad_output.shape != expected:
         raise ValueError(

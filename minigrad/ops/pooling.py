@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from ..backend import Array, xp
 from ..primitive import as_arrays, primitive, raw_of
 from .convolution import Geometry, Pair, _batched, _geometry, _pair, _places
+from .elementwise import _as_floats
 
 
 def _under_each_tap(
@@ -74,10 +75,17 @@ _spread.defvjps(
 )
 
 
+def _least(x: Array) -> float:
+    """What no value of x is less than."""
+    if x.dtype.kind == "f":
+        return -math.inf
+    return False if x.dtype.kind == "b" else xp.iinfo(x.dtype).min
+
+
 @primitive
 def _max_pool2d(x: Array, *, kernel: tuple[int, int], geometry: Geometry) -> Array:
     places = _places(x.shape[2:], kernel, geometry)
-    taps = _under_each_tap(_bordered(x, geometry, -math.inf), kernel, places, geometry)
+    taps = _under_each_tap(_bordered(x, geometry, _least(x)), kernel, places, geometry)
     out = next(taps).copy(order="K")
     for tap in taps:
         xp.maximum(out, tap, out=out)
@@ -89,8 +97,8 @@ def _winners(x: Array, out: Array, kernel: tuple[int, int], geometry: Geometry) 
     x, out = raw_of(x), raw_of(out)
     winners = xp.zeros_like(out, dtype=xp.min_scalar_type(math.prod(kernel)))
     none_yet = xp.ones_like(out, dtype=bool)
-    for tap in _under_each_tap(_bordered(x, geometry, -math.inf), kernel, out.shape[2:], geometry):
-        none_yet &= tap != out
+    for tap in _under_each_tap(_bordered(x, geometry, _least(x)), kernel, out.shape[2:], geometry):
+        none_yet &= (tap != out) & ~xp.isnan(tap)  # where there is a NaN, the largest is NaN
         winners += none_yet
     return winners
 
@@ -109,16 +117,24 @@ _max_pool2d.defvjps(
 # ---------------------------------------------------------------- as users call them
 
 
-def _windows(
-    op: str, input: Array, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair
+def _window(
+    op: str, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair
 ) -> tuple[tuple[int, int], Geometry]:
-    """The window's size and how it moves; raises ValueError where it does not fit on the input."""
-    if input.ndim not in (3, 4):
-        raise ValueError(f"{op}: input must be (N, C, H, W) or (C, H, W), got {input.shape}")
+    """The window's size and how it moves; raises ValueError where that fits no input."""
     kernel = _pair(op, "kernel_size", kernel_size, 1)
     geometry = _geometry(op, kernel if stride is None else stride, padding, dilation, 1)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(kernel, geometry.padding, geometry.dilation, strict=True)):
         raise ValueError(f"{op}: padding {geometry.padding} is more than half of the window {kernel}")
+    return kernel, geometry
+
+
+def _window_on(
+    input: Array, op: str, kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair
+) -> tuple[tuple[int, int], Geometry]:
+    """The same; raises ValueError where it does not fit on the input."""
+    if input.ndim not in (3, 4):
+        raise ValueError(f"{op}: input must be (N, C, H, W) or (C, H, W), got {input.shape}")
+    kernel, geometry = _window(op, kernel_size, stride, padding, dilation)
     if min(_places(input.shape[-2:], kernel, geometry)) < 1:
         raise ValueError(f"{op}: input {input.shape} with padding {geometry.padding} is smaller than window {kernel}")
     return kernel, geometry
@@ -130,13 +146,13 @@ def max_pool2d(
     """The largest value under each window: (N, C, H, W) to (N, C, OH, OW), as in PyTorch.
 
     OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1; the stride is the size of the window unless given. The
-    padding never wins. Of several that are largest, the first gets the gradient.
+    padding never wins. Of several that are largest, the first gets the gradient; a NaN is larger than any number.
 
     Raises:
         ValueError: when the window is larger than the image, or the padding more than half of the window.
     """
     (input,) = as_arrays("max_pool2d", input)
-    kernel, geometry = _windows("max_pool2d", input, kernel_size, stride, padding, dilation)
+    kernel, geometry = _window_on(input, "max_pool2d", kernel_size, stride, padding, dilation)
     return _batched(lambda x: _max_pool2d(x, kernel=kernel, geometry=geometry), input)
 
 
@@ -144,12 +160,13 @@ def avg_pool2d(input: Array, kernel_size: Pair, stride: Pair | None = None, padd
     """The mean of what lies under each window: (N, C, H, W) to (N, C, OH, OW), as in PyTorch.
 
     OH = (H + 2 padding - KH) // stride + 1; the stride is the size of the window unless given. The padding counts, as
-    zeros.
+    zeros. Images of integers are computed in float32.
 
     Raises:
         ValueError: when the window is larger than the image, or the padding more than half of the window.
     """
     (input,) = as_arrays("avg_pool2d", input)
-    kernel, geometry = _windows("avg_pool2d", input, kernel_size, stride, padding, 1)
+    input = _as_floats(input)
+    kernel, geometry = _window_on(input, "avg_pool2d", kernel_size, stride, padding, 1)
     share = 1.0 / math.prod(kernel)
     return _batched(lambda x: _collect(x, winners=None, kernel=kernel, geometry=geometry) * share, input)

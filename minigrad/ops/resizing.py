@@ -8,6 +8,7 @@ from ..backend import Array, xp
 from ..messages import check_integers, check_numbers
 from ..primitive import as_arrays
 from .convolution import Pair, _batched, _pair
+from .elementwise import _as_floats
 from .linalg import matmul
 from .shaping import permute, reshape
 
@@ -25,7 +26,7 @@ def interpolate(
 
     mode is "nearest", or "bilinear": then align_corners says whether the centres of the pixels in the corners stay
     where they are, or the corners of the image do. Each axis is a product with a matrix, of the weights that a pixel of
-    the result gives to those of the image.
+    the result gives to those of the image. Between pixels, images of integers are computed in float32.
 
     Raises:
         ValueError: when not exactly one of size and scale_factor is given, or something else does not fit.
@@ -33,32 +34,46 @@ def interpolate(
     (input,) = as_arrays("interpolate", input)
     if input.ndim != 4:
         raise ValueError(f"interpolate: input must be (N, C, H, W), got {input.shape}")
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"interpolate: needs one of size and scale_factor, got {size} and {scale_factor}")
-    if mode not in ("nearest", "bilinear"):
-        raise ValueError(f"interpolate: mode '{mode}' is not one of nearest, bilinear")
-    if mode == "nearest" and align_corners is not None:
-        raise ValueError("interpolate: align_corners is for mode 'bilinear'")
-    images = permute(input, 0, 2, 3, 1)
+    sizes = _sizes(input.shape[2:], *_target("interpolate", size, scale_factor, mode, align_corners))
+    images = permute(input if mode == "nearest" else _as_floats(input), 0, 2, 3, 1)
     count, height, _, channels = images.shape
     by_row, by_column = (
-        _weights(n, out, ratio, mode, align_corners).astype(input.dtype)
-        for n, (out, ratio) in zip(input.shape[2:], _sizes(input.shape[2:], size, scale_factor), strict=True)
+        _weights(n, out, ratio, mode, align_corners).astype(images.dtype)
+        for n, (out, ratio) in zip(input.shape[2:], sizes, strict=True)
     )
     images = matmul(by_column, images)
     images = matmul(by_row, reshape(images, count, height, len(by_column) * channels))
     return permute(reshape(images, count, len(by_row), len(by_column), channels), 0, 3, 1, 2)
 
 
-def _sizes(sizes: tuple[int, int], size: Pair | None, scale_factor: Scale | None) -> list[tuple[int, float]]:
-    """For each axis the new size, and how far it is on the image from one pixel of the result to the next."""
+def _target(
+    op: str, size: Pair | None, scale_factor: Scale | None, mode: str, align_corners: bool | None
+) -> tuple[tuple[int, int] | None, tuple[float, float] | None]:
+    """The size, or the factors, for both axes; raises ValueError where what is asked for fits no image."""
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{op}: needs one of size and scale_factor, got {size} and {scale_factor}")
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"{op}: mode '{mode}' is not one of nearest, bilinear")
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError(f"{op}: align_corners is for mode 'bilinear'")
     if size is not None:
-        return [(out, n / out) for n, out in zip(sizes, _pair("interpolate", "size", size, 1), strict=True)]
+        return _pair(op, "size", size, 1), None
     factors = tuple(scale_factor) if isinstance(scale_factor, list | tuple) else (scale_factor,) * 2
     for factor in factors:
-        check_numbers("interpolate", scale_factor=factor)
-    if len(factors) != 2 or any(math.floor(n * f) < 1 for n, f in zip(sizes, factors, strict=True)):
-        raise ValueError(f"interpolate: scale_factor {scale_factor} leaves nothing of an image {sizes}")
+        check_numbers(op, scale_factor=factor)
+    if len(factors) != 2 or not all(0.0 < f < math.inf for f in factors):
+        raise ValueError(f"{op}: scale_factor is a number above 0, or a pair of them, got {scale_factor}")
+    return None, factors
+
+
+def _sizes(
+    sizes: tuple[int, int], size: tuple[int, int] | None, factors: tuple[float, float] | None
+) -> list[tuple[int, float]]:
+    """For each axis the new size, and how far it is on the image from one pixel of the result to the next."""
+    if size is not None:
+        return [(out, n / out) for n, out in zip(sizes, size, strict=True)]
+    if any(math.floor(n * f) < 1 for n, f in zip(sizes, factors, strict=True)):
+        raise ValueError(f"interpolate: scale_factor {factors} leaves nothing of an image {sizes}")
     return [(math.floor(n * f), 1.0 / f) for n, f in zip(sizes, factors, strict=True)]
 
 

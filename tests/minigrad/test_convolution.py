@@ -9,6 +9,7 @@ from refused import assert_refused
 
 import minigrad as mg
 import minigrad.nn.functional as F
+from minigrad import nn
 from minigrad.ops import convolution
 
 rng = np.random.default_rng(5)
@@ -154,6 +155,36 @@ def test_pooling_with_more_taps_than_fit_in_a_byte():
     np.testing.assert_array_equal(x.grad, x.data == 399)
 
 
+@pytest.mark.parametrize("nans", [[3], [0], [3, 10]])
+def test_a_nan_is_the_largest_and_gets_the_gradient(nans):
+    """One in a window, as in PyTorch."""
+    torch = pytest.importorskip("torch")
+    row = np.arange(12.0)
+    row[nans] = np.nan
+    x, z = (make(row.reshape(1, 1, 3, 4), requires_grad=True) for make in (mg.tensor, torch.tensor))
+    y, t = F.max_pool2d(x, (1, 2)), torch.nn.functional.max_pool2d(z, (1, 2))
+    y.sum().backward()
+    t.sum().backward()
+    np.testing.assert_array_equal(y.data, t.detach().numpy())
+    np.testing.assert_array_equal(x.grad, z.grad.numpy())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "bool"])
+def test_images_of_integers_are_pooled(kind):
+    """The padding never wins, even over the least that there is; means are no integers, and do not overflow."""
+    least = 0 if kind == "bool" else np.iinfo(kind).min
+    image = np.full((1, 1, 3, 3), least, dtype=kind)
+    for x in (image, mg.Tensor(image)):
+        most = F.max_pool2d(x, 2, 2, 1)
+        assert most.dtype == kind
+        np.testing.assert_array_equal(mg.tensor(most).data, image[:, :, :2, :2])
+    image = np.array([[[[True, False, True, True]]]]) if kind == "bool" else np.full((1, 1, 1, 4), 101, dtype=kind)
+    for x in (image, mg.Tensor(image)):
+        middle = F.avg_pool2d(x, (1, 4))
+        assert middle.dtype == "float32"
+        assert middle.item() == pytest.approx(image.mean())
+
+
 RESIZED = [{"size": (3, 9)}, {"size": 1}, {"size": (12, 2)}, {"scale_factor": 2}, {"scale_factor": (0.6, 1.7)}]
 MODES = [{"mode": "nearest"}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}]
 
@@ -168,6 +199,17 @@ def test_interpolate_is_pytorchs(target, mode):
             lambda x: torch.nn.functional.interpolate(x, **target, **mode),
             normal(2, 2, *size),
         )
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_images_of_bytes_are_resized(mode):
+    row = np.array([0, 10, 20, 30], dtype=np.uint8).reshape(1, 1, 1, 4)
+    expected = F.interpolate(row.astype("float32"), (1, 8), mode=mode)
+    for x in (row, mg.Tensor(row)):
+        resized = F.interpolate(x, (1, 8), mode=mode)
+        assert resized.dtype == ("uint8" if mode == "nearest" else "float32")
+        np.testing.assert_array_equal(mg.tensor(resized).data, expected)
+    assert expected[0, 0, 0, 3] == (10.0 if mode == "nearest" else 12.5)
 
 
 def test_nearest_takes_the_pixels_that_pytorch_takes():
@@ -287,6 +329,17 @@ REFUSED = [
     (lambda: mg.conv2d(IMAGE, WEIGHT, padding=-1), "conv2d: padding is a whole number from 0 up"),
     (lambda: mg.conv2d(IMAGE, WEIGHT, stride=(1, 2, 3)), "conv2d: stride is a whole number from 1 up, or a pair"),
     (lambda: mg.conv2d(IMAGE, WEIGHT, stride=1.5), "conv2d: stride is a whole number from 1 up"),
+    (
+        lambda: mg.conv2d(IMAGE, WEIGHT, stride=True),
+        "conv2d: stride is a whole number from 1 up, or a pair of them, got",
+    ),
+    (lambda: mg.conv2d(IMAGE, WEIGHT, groups=True), "conv2d: groups is a whole number from 1 up, got True"),
+    (lambda: mg.conv2d(IMAGE, np.ones((4, 3, 0, 3))), "conv2d: weight (4, 3, 0, 3) has filters of no size"),
+    (lambda: mg.conv2d(IMAGE, WEIGHT, [1.0, 2.0]), "conv2d: bias (2,) does not fit weight (4, 3, 3, 3), it needs 4"),
+    (
+        lambda: mg.conv_transpose2d(IMAGE, np.ones((3, 2, 3, 0))),
+        "conv_transpose2d: weight (3, 2, 3, 0) has filters of no size",
+    ),
     (lambda: mg.conv2d(IMAGE, WEIGHT, groups=3), "conv2d: weight (4, 3, 3, 3) cannot be split into 3 groups"),
     (lambda: mg.conv2d(IMAGE, WEIGHT, groups=0), "conv2d: groups is a whole number from 1 up, got 0"),
     (
@@ -350,7 +403,14 @@ REFUSED = [
     (lambda: F.interpolate(IMAGE[0], 3), "interpolate: input must be (N, C, H, W), got (3, 5, 5)"),
     (lambda: F.interpolate(IMAGE, 3, mode="cubic"), "interpolate: mode 'cubic' is not one of nearest, bilinear"),
     (lambda: F.interpolate(IMAGE, 3, align_corners=True), "interpolate: align_corners is for mode 'bilinear'"),
-    (lambda: F.interpolate(IMAGE, scale_factor=0.1), "interpolate: scale_factor 0.1 leaves nothing of an image"),
+    (lambda: F.interpolate(IMAGE, scale_factor=0.1), "interpolate: scale_factor (0.1, 0.1) leaves nothing of an"),
+    *(
+        (
+            lambda factor=factor: F.interpolate(IMAGE, scale_factor=factor),
+            f"interpolate: scale_factor is a number above 0, or a pair of them, got {factor}",
+        )
+        for factor in (np.nan, np.inf, -1.0, (2.0, np.nan), (1.0, 2.0, 3.0))
+    ),
     (
         lambda: F.pixel_shuffle(IMAGE, 2),
         "pixel_shuffle: input must be (N, C, H, W) or (C, H, W) with C",
@@ -377,6 +437,51 @@ def test_images_and_filters_of_two_types_are_computed_in_the_wider_one(types):
     seen.sum().backward()
     assert filters.grad.dtype == w.dtype
     assert image.grad is None or image.grad.dtype == x.dtype
+
+
+@pytest.mark.parametrize("op", [mg.conv2d, mg.conv_transpose2d])
+@pytest.mark.parametrize(
+    ("types", "widest"),
+    [
+        (("float32", "float32", "float64"), "float64"),
+        (("float32", "float32", "int64"), "float32"),
+        (("uint8", "uint8", "float32"), "float32"),
+    ],
+)
+def test_a_bias_of_another_type_is_added_in_the_type_that_holds_all(op, types, widest):
+    """One that is trained keeps its type in its gradient."""
+    rng = np.random.default_rng(0)
+    shapes = [(2, 4, 6, 6), (4, 4, 3, 3), (4,)]
+    x, w, b = ((3 * rng.random(shape)).astype(kind) for shape, kind in zip(shapes, types, strict=True))
+    expected = op(*(v.astype("float64") for v in (x, w, b)))
+    bias = mg.Tensor(b, requires_grad=b.dtype.kind == "f")
+    seen = op(mg.Tensor(x), mg.Tensor(w), bias)
+    assert seen.dtype == widest
+    np.testing.assert_allclose(seen.data, expected, rtol=1e-12 if widest == "float64" else 1e-6)
+    np.testing.assert_allclose(op(x, w, b), expected, rtol=1e-12 if widest == "float64" else 1e-6)
+    if bias.requires_grad:
+        seen.sum().backward()
+        assert bias.grad.dtype == b.dtype
+
+
+def test_a_list_will_do_for_a_bias():
+    x, w = normal(2, 3, 5, 5).astype("float32"), normal(4, 3, 3, 3).astype("float32")
+    bias = [0.5, 1.0, 0.0, -2.0]
+    seen = mg.conv2d(mg.Tensor(x), w, bias)
+    assert seen.dtype == "float32"
+    np.testing.assert_array_equal(seen.data, mg.conv2d(x, w, np.float32(bias)))
+
+
+def test_whole_numbers_of_numpy_will_do():
+    x, w = normal(2, 4, 6, 6), normal(4, 2, 3, 3)
+    options = {"stride": np.int64(2), "padding": (np.int8(1), 1), "dilation": np.uint8(1), "groups": np.int32(2)}
+    expected = mg.conv2d(x, w, None, 2, 1, 1, 2)
+    np.testing.assert_array_equal(mg.conv2d(x, w, **options), expected)
+    size = tuple(np.array(w.shape))
+    np.testing.assert_array_equal(
+        mg.conv2d_weight(x, size, expected, **options), mg.conv2d_weight(x, w.shape, expected, 2, 1, 1, 2)
+    )
+    assert nn.Conv2d(4, 6, np.int64(3), np.int64(2)).kernel_size == (3, 3)
 
 
 def test_a_geometry_shows_what_is_not_as_usual():
