@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if load_before is not None and load_before > BUSY:
         print(f"The machine was busy (load {load_before:.1f}): these ratios are not worth quoting.")
     if options.json:
-        options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2))
+        options.json.write_text(json.dumps({"about": about, "rows": rows}, indent=2), encoding="utf-8")
     return 0
 
 

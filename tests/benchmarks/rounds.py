@@ -25,7 +25,7 @@ def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def a_round(
     G: Any, D: Any, optimizer: Callable, batches: Iterator[tuple], no_grad: Callable, softplus: Callable
 ) -> Step:
-    """A step of D, then a step of G, while which D is frozen: in either library, with its own no_grad and softplus."""
+    """A step of D, then a step of G, during which D is frozen: in either library, with its own no_grad and softplus."""
     d_params = list(D.parameters())
     g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
 

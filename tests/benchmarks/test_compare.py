@@ -29,7 +29,7 @@ def test_the_script_writes_its_figures(tmp_path):
     command = [sys.executable, str(script), "--quick", "--only", "gan", "--json", str(results)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "1-D GAN round" in done.stdout
-    (row,) = json.loads(results.read_text())["rows"]
+    (row,) = json.loads(results.read_text(encoding="utf-8"))["rows"]
     assert row["ratio"] == pytest.approx(row["minigrad"] / row["other"])
     assert min(row["steps"]) >= 4
 

@@ -105,7 +105,11 @@ def torch_round(G: torch.nn.Module, D: torch.nn.Module, optimizer: Callable, bat
 
 
 def convolution() -> tuple[Step, Step]:
-    """3 x 3, stride 1, 32 to 64 channels, 64 images of 28 x 28: forward, and both gradients."""
+    """3 x 3, stride 1, 32 to 64 channels, 64 images of 28 x 28: forward, and both gradients.
+
+    minigrad is fed arrays that are channels-last in memory, as its ops make them; PyTorch those of its own layout,
+    channels-first.
+    """
     rng = np.random.default_rng(0)
     w = 0.1 * normal(rng, 64, 32, 3, 3)
     batches, torch_batches = in_turn(normal(rng, 3, 64, 32, 28, 28), normal(rng, 3, 64, 64, 28, 28))
