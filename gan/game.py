@@ -72,6 +72,7 @@ class Player:
             raise FloatingPointError(f"the loss of the {self.name} is {value}; try a lower learning rate")
         self.optimizer.zero_grad()
         loss.backward()
+        del loss  # and with it the graph, whose memory the optimizer's step can use
         self.optimizer.step()
         return value
 

@@ -30,10 +30,12 @@ def a_round(
     g_step, d_step = optimizer(G.parameters()), optimizer(d_params)
 
     def learn(step, loss):
+        value = loss.detach()
         step.zero_grad()
         loss.backward()
+        del loss  # its graph goes before the optimizer's step, as it does in the games of gan
         step.step()
-        return loss.detach()  # the graph of the loss goes now, as it does in the games of gan
+        return value
 
     def play_round():
         real, noise, fresh_noise = next(batches)

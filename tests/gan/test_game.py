@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -153,6 +154,24 @@ def test_a_step_gives_the_other_no_gradient(name):
     other = game.players[PLAYERS[1 - PLAYERS.index(name)]]
     assert all(p.grad is None for p in other.parameters)
     assert all(p.grad is not None for p in game.players[name].parameters)
+
+
+def test_the_graph_of_the_loss_is_gone_when_the_optimizer_steps():
+    weight, graphs, alive = nn.Parameter(np.ones(3)), [], []
+
+    class Watching(optim.SGD):
+        def step(self):
+            alive.append(graphs[-1]() is not None)
+            super().step()
+
+    def loss(batch):
+        hidden = mg.tanh(weight)
+        graphs.append(weakref.ref(hidden))
+        return hidden.sum()
+
+    gan.Player("one", [], Watching([weight], lr=0.1), loss).step({})
+    assert alive == [False]
+    assert (weight.data < 1.0).all()
 
 
 def test_a_constant_discriminator_costs_no_weight_gradients():
