@@ -70,7 +70,7 @@ def test_what_it_writes(tmp_path, capsys):
     assert "classifier score" in capsys.readouterr().out
 
 
-def test_it_goes_on_after_ctrl_c_as_if_it_had_not_stopped(tmp_path, monkeypatch, capsys):
+def test_it_goes_on_after_ctrl_c_as_if_it_had_not_stopped(tmp_path, monkeypatch, capsys, ctrl_c):
     assert run(tmp_path / "whole", "--steps", "4") == 0
 
     class InterruptedAverage(example.WeightAverage):

@@ -124,7 +124,7 @@ def test_one_part_without_the_others(tmp_path):
     same(states["average"]["network"], game.generator.state_dict())
 
 
-def test_ctrl_c_waits_for_the_end_of_a_round():
+def test_ctrl_c_waits_for_the_end_of_a_round(ctrl_c):
     game, rng = make()
     history = gan.History()
 
@@ -143,6 +143,18 @@ def test_ctrl_c_waits_for_the_end_of_a_round():
     assert [row["round"] for row in history.rows] == [0, 1, 2, 3]
     assert {"discriminator", "generator"} <= history.rows[-1].keys()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so(ctrl_c):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    game, rng = make()
+
+    def callback(done, losses):
+        signal.raise_signal(signal.SIGINT)
+
+    history = gan.train(game, DATA, 2, batch_size=4, seed=rng, progress=False, callback=callback)
+    assert len(history) == 3
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_the_average_by_hand():
