@@ -15,6 +15,7 @@ from numpy import float32, float64, int64
 
 from . import backend, messages, nn, optim
 from .autograd import enable_grad, grad, no_grad
+from .backend import set_backend
 from .derivatives import hessian, hvp, jacobian
 from .io import load, save
 from .nn.init import manual_seed

@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
-from .backend import Array, is_array, xp
+from .backend import Array, array_module, as_array, is_array, move, xp
 from .messages import MISTAKES, explain_rule, shown
 from .ops.elementwise import astype
 from .primitive import Node, grad_mode, observers, raw_of
@@ -145,7 +145,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
             )
         return xp.ones_like(y.value)
     if not isinstance(gradient, Node):
-        gradient = xp.asarray(gradient) if not is_array(gradient) else gradient
+        gradient = gradient if is_array(gradient) else move(xp.asarray(gradient), array_module(y.value))
     if gradient.shape != y.shape:
         raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
     if gradient.dtype.kind not in "fiub":
@@ -170,12 +170,12 @@ def backward_walk(y: Tensor, gradient: Array | None = None, stepwise: bool = Tru
     given_out = {id(grads[y])}
     yield from _observed(_walk(grads, None, (), record=False, stepwise=stepwise))
     for leaf, g in grads.items():
-        leaf._grad = _own(g, given_out) if leaf._grad is None else xp.asarray(leaf._grad + g)
+        leaf._grad = _own(g, given_out) if leaf._grad is None else as_array(leaf._grad + g)
 
 
 def _own(g: Any, given_out: set[int]) -> Array:
     """g as an array that nobody else holds, so that a user may write into it."""
-    g = xp.asarray(g)
+    g = as_array(g)
     if g.base is not None or id(g) in given_out:
         g = g.copy(order="K")
     given_out.add(id(g))

@@ -1,11 +1,16 @@
 """NumPy or CuPy: the one place that knows the difference.
 
-``xp`` is NumPy. Its functions hand a CuPy array on to CuPy by themselves (NEP 13 for ufuncs, NEP 18 and NEP 35 for
-the rest), so every op is written once, with ``xp``. What that dispatch cannot decide is a function here.
+``xp`` is NumPy. Its functions hand a CuPy array on to CuPy by themselves (NEP 13 for ufuncs, NEP 18 for the rest), so
+every op is written once, with ``xp``. What that dispatch cannot decide is a function here.
+
+An op computes where its arrays are, on the CPU (NumPy) or on the GPU (CuPy), and never moves one by itself. What has
+no array to go by, such as a new parameter, is made with the module that ``set_backend`` chose.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -18,9 +23,94 @@ Array = Any  # numpy.ndarray or cupy.ndarray: neither knows of the other, so no 
 #: What a Python float becomes, as in PyTorch.
 DEFAULT_FLOAT = numpy.float32
 
+BACKENDS = ("numpy", "cupy")
+
 _NUMPY_TYPES = (numpy.ndarray, numpy.generic)
 
-__all__ = ["DEFAULT_FLOAT", "Array", "array_module", "empty", "is_array", "scatter_add", "to_numpy", "xp"]
+__all__ = [
+    "BACKENDS",
+    "DEFAULT_FLOAT",
+    "Array",
+    "array_module",
+    "as_array",
+    "at_hand",
+    "backend_named",
+    "default_module",
+    "empty",
+    "is_array",
+    "move",
+    "scatter_add",
+    "set_backend",
+    "to_numpy",
+    "xp",
+]
+
+# ---------------------------------------------------------------- which one
+
+
+def set_backend(name: str) -> str:
+    """Chooses what new tensors and parameters are made with, and returns its name: "numpy" or "cupy".
+
+    "auto" is CuPy where it can be used, and else NumPy, with a line in the log that says why. At the start it is what
+    the environment variable MINIGRAD_BACKEND says, or NumPy. What has been made stays where it is: see ``to``.
+
+    Raises:
+        ValueError: when there is no backend of that name.
+        RuntimeError: when CuPy cannot be used: it is not installed, or there is no GPU or no driver for it.
+    """
+    global _default
+    if name == "auto":
+        try:
+            _default = _usable_cupy()
+        except RuntimeError as error:
+            logging.getLogger("minigrad").warning("numpy is used: %s", error)
+            _default = numpy
+    else:
+        _default = backend_named(name)
+    return _default.__name__
+
+
+def backend_named(name: str) -> ModuleType:
+    """The module that computes, ready for use; the errors are those of ``set_backend``."""
+    if name not in BACKENDS:
+        raise ValueError(f"backend {name!r} is not one of {', '.join(BACKENDS)}")
+    return numpy if name == "numpy" else _usable_cupy()
+
+
+def default_module() -> ModuleType:
+    """The module, ``numpy`` or ``cupy``, that new arrays are made with."""
+    return _default
+
+
+def _usable_cupy() -> ModuleType:
+    """CuPy, after it has computed something: that it can be imported says little."""
+    global _proven
+    if _proven is not None and sys.modules.get("cupy") is _proven:
+        return _proven
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError(
+            f"cupy cannot be used: it cannot be imported ({_first_line(error)}); "
+            "python -m pip install cupy-cuda12x, or use numpy"
+        ) from None
+    try:
+        one = cupy.ones((2, 2), numpy.float32)
+        (one @ one + one).sum().item()  # needs a driver, a device, the compiler and the library of products
+    except Exception as error:  # whatever it is, of CUDA's or the system's
+        raise RuntimeError(
+            f"cupy cannot be used: a product on the GPU failed ({_first_line(error)}); "
+            "it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
+        ) from None
+    _proven = cupy
+    return cupy
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+# ---------------------------------------------------------------- what differs
 
 
 def array_module(x: Array) -> ModuleType:
@@ -35,6 +125,11 @@ def is_array(x: object) -> bool:
     return isinstance(x, array_module(x).ndarray)
 
 
+def as_array(x: Array) -> Array:
+    """x as an array, where it is; NumPy's functions make scalars of 0-d arrays."""
+    return x if is_array(x) else numpy.asarray(x)
+
+
 def empty(shape: tuple[int, ...], like: Array) -> Array:
     """An array whose elements are not set, in the module and of the type of like, which may be a NumPy scalar."""
     return array_module(like).empty(shape, like.dtype)
@@ -45,6 +140,23 @@ def to_numpy(x: Array) -> numpy.ndarray:
     return numpy.asarray(x) if array_module(x) is numpy else array_module(x).asnumpy(x)
 
 
+def move(x: Array, module: ModuleType) -> Array:
+    """The array x as one of the module; x itself where it is one."""
+    if array_module(x) is module:
+        return x
+    return to_numpy(x) if module is numpy else module.asarray(x)
+
+
+def at_hand(x: Array) -> bool:
+    """Whether the values of x can be looked at for nothing. On a GPU the host would have to wait for them."""
+    return array_module(x) is numpy
+
+
 def scatter_add(target: Array, index: Any, values: Array) -> None:
     """``target[index] += values`` in place, where an element that index names twice receives both values."""
     array_module(target).add.at(target, index, values)
+
+
+_proven: ModuleType | None = None  # the CuPy that has computed something
+_default: ModuleType = numpy
+set_backend(os.environ.get("MINIGRAD_BACKEND", "numpy"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .autograd import enable_grad, grad
-from .backend import Array, xp
+from .backend import Array, array_module, is_array, move, xp
 from .messages import shown
 from .primitive import Node, raw_of
 from .tensor import Tensor
@@ -29,7 +29,7 @@ def _result_of(f: Callable[[Tensor], Tensor], x: Tensor, what: str) -> Tensor:
 def _derivative_rows(y: Tensor, x: Tensor) -> Iterator[Array]:
     """The gradient of each element of y with respect to x."""
     for i in range(y.size):
-        unit = xp.zeros(y.size, dtype=y.dtype)
+        unit = array_module(y.value).zeros(y.size, dtype=y.dtype)
         unit[i] = 1.0
         yield grad(y, x, unit.reshape(y.shape), materialize_grads=True)[0].value
 
@@ -39,7 +39,9 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
     x = _leaf(x)
     y = _result_of(f, x, "jacobian")
     rows = list(_derivative_rows(y, x))
-    return Tensor(xp.stack(rows).reshape(y.shape + x.shape) if rows else xp.zeros(y.shape + x.shape, x.dtype))
+    return Tensor(
+        xp.stack(rows).reshape(y.shape + x.shape) if rows else xp.zeros_like(x.value, shape=y.shape + x.shape)
+    )
 
 
 def _gradient_of(f: Callable[[Tensor], Tensor], x: Tensor, what: str) -> Tensor:
@@ -57,7 +59,7 @@ def hessian(f: Callable[[Tensor], Tensor], x: Array | Tensor) -> Tensor:
 def hvp(f: Callable[[Tensor], Tensor], x: Array | Tensor, v: Array | Tensor) -> Tensor:
     """The Hessian of f at x times v, of the shape of x, at the cost of two gradients and without the Hessian."""
     x = _leaf(x)
-    v = v if isinstance(v, Node) else xp.asarray(v)
+    v = v if isinstance(v, Node) or is_array(v) else move(xp.asarray(v), array_module(x.value))
     if v.shape != x.shape:
         raise ValueError(f"hvp: v must have the shape of x, {x.shape}, got {v.shape}")
     return grad(_gradient_of(f, x, "hvp"), x, v, materialize_grads=True)[0]

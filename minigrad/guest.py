@@ -49,9 +49,9 @@ class Guest:
 
     # What programs for PyTorch and NumPy ask for.
     astype = _Elsewhere("use to")
-    cpu = _Elsewhere("it is an array in memory, and there are no devices")
-    cuda = _Elsewhere("it is an array in memory, and there are no devices")
-    device = _Elsewhere("it is an array in memory, and there are no devices")
+    cpu = _Elsewhere("use to('numpy')")
+    cuda = _Elsewhere("use to('cupy')")
+    device = _Elsewhere("minigrad.backend.array_module(tensor.data) is what it is computed with")
     dim = _Elsewhere("use ndim")
     dot = _Elsewhere("use matmul, or @")
     expand = _Elsewhere("use broadcast_to")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .backend import is_array, xp
+from .backend import array_module, is_array, xp
 
 MISTAKES = (AttributeError, IndexError, TypeError, ValueError)  # errors that are told again
 
@@ -68,12 +68,21 @@ def ndim_of(op: str, x: Any) -> int:
         raise not_data(op, x, "a tensor or an array") from None
 
 
+def mixed(raw: Sequence[Any]) -> bool:
+    """Whether there are arrays of several backends."""
+    return len({array_module(a) for a in raw if is_array(a)}) > 1
+
+
 def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     """The error again, with the op's name and what it was given."""
     kind = next(k for k in MISTAKES if isinstance(error, k))
     message = str(error)
     if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
         return kind(message)
+    if mixed(raw):
+        return TypeError(
+            f"{op.__name__}: arrays of NumPy and of CuPy do not mix; move one of them: to('cupy') or to('numpy')"
+        )
     for a in raw:
         if kind is TypeError and not is_data(a):
             return not_data(op.__name__, a)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .backend import Array, xp
+from .backend import Array, array_module, is_array, move, xp
 from .messages import check_integers, check_numbers, shown
 from .tensor import Tensor
 
@@ -40,6 +40,7 @@ class Optimizer:
         self.lr = lr
         self.weight_decay = weight_decay
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
+        self._kind = type(self.params[0].value)  # of the arrays that the state was made beside
 
     def _at_least_0(self, **settings: float) -> None:
         check_numbers(type(self).__name__, **settings)
@@ -53,6 +54,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Moves every parameter that has a gradient."""
+        self._follow()
         for p, state in zip(self.params, self.state, strict=True):
             if p._grad is None:
                 continue
@@ -69,6 +71,13 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} has a gradient of {g.shape}")
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
 
+    def _follow(self) -> None:
+        """Brings what is remembered to where the parameters are, which a module's ``to`` may have moved."""
+        kind = type(self.params[0].value)
+        if kind is not self._kind:
+            self.state = [_copied(state, p) for state, p in zip(self.state, self.params, strict=True)]
+            self._kind = kind
+
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for p in self.params:
@@ -76,7 +85,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, and copies of what is remembered of each parameter."""
-        return {"lr": self.lr, "state": [_copied(state) for state in self.state]}
+        return {"lr": self.lr, "state": [_copied(s, p) for s, p in zip(self.state, self.params, strict=True)]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes over what ``state_dict`` gave; raises ValueError where the number of parameters differs."""
@@ -85,11 +94,13 @@ class Optimizer:
         if len(state["state"]) != len(self.params):
             raise ValueError(f"the state is of {len(state['state'])} parameters, there are {len(self.params)}")
         self.lr = state["lr"]
-        self.state = [_copied(s) for s in state["state"]]
+        self.state = [_copied(s, p) for s, p in zip(state["state"], self.params, strict=True)]
 
 
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.copy(order="K") if hasattr(value, "copy") else value for name, value in state.items()}
+def _copied(state: dict[str, Any], p: Tensor) -> dict[str, Any]:
+    """A copy of what is remembered of p, where p is."""
+    module = array_module(p.value)
+    return {name: move(v.copy(order="K"), module) if is_array(v) else v for name, v in state.items()}
 
 
 class SGD(Optimizer):

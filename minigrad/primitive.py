@@ -21,10 +21,10 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backend import DEFAULT_FLOAT, Array, is_array, xp
+from .backend import DEFAULT_FLOAT, Array, array_module, default_module, is_array, move, xp
 from .messages import MISTAKES, explain, is_data, not_data, shown
 
 
@@ -213,18 +213,21 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
     floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
     for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
-            a = args[i] = raw[i] = _array_beside(op.__name__, floats, a)
+            a = args[i] = raw[i] = _array_beside(op.__name__, raw, a)
         if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
             args[i] = raw[i] = a.astype(xp.result_type(*floats))
     return tuple(args), not floats
 
 
-def _array_beside(op: str, floats: list, data: Any) -> Array:
-    """A list or a number as an array; of floats, as those beside it are."""
+def _array_beside(op: str, others: Sequence[Any], data: Any) -> Array:
+    """A list or a number as an array, where those beside it are, and if it is of floats, of their type."""
     array = xp.asarray(data)
     if not is_data(array):
         raise not_data(op, data)
-    return array.astype(floats[0] if floats else DEFAULT_FLOAT) if array.dtype.kind == "f" else array
+    arrays = [raw_of(a) for a in others if hasattr(a, "dtype")]
+    if array.dtype.kind == "f":
+        array = array.astype(next((a.dtype for a in arrays if a.dtype.kind == "f"), DEFAULT_FLOAT))
+    return move(array, array_module(arrays[0]) if arrays else default_module())
 
 
 def _of_integers(forward: Callable[..., Any], /, *raw: Any, **options: Any) -> Any:
@@ -253,8 +256,7 @@ def as_arrays(op: str, *args: Any) -> list:
     for a in args:
         if hasattr(a, "ndim") and not (isinstance(a, Node) or is_data(a)):
             raise not_data(op, a)
-    floats = [a.dtype for a in args if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    return [a if hasattr(a, "ndim") else _array_beside(op, floats, a) for a in args]
+    return [a if hasattr(a, "ndim") else _array_beside(op, args, a) for a in args]
 
 
 def raw_of(x: Any) -> Any:

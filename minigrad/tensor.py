@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import backend
-from .backend import DEFAULT_FLOAT, Array, xp
+from .backend import BACKENDS, DEFAULT_FLOAT, Array, array_module, default_module, move, xp
 from .guest import Guest
 from .messages import shown
-from .ops import elementwise, linalg, reduction, shaping
+from .ops import elementwise, linalg, moving, reduction, shaping
 from .primitive import Node, grad_mode, raw_of
 
 
@@ -26,7 +26,7 @@ class Tensor(Guest, Node):
 
     def __init__(self, data: Array, requires_grad: bool = False):
         if not backend.is_array(data):
-            data = _as_array(data, None)
+            data = move(_as_array(data, None), default_module())
         if data.dtype.kind not in "fiub":
             raise TypeError(f"tensor: elements are floats, integers or booleans, got {shown(data)}")
         self.value = data
@@ -51,7 +51,10 @@ class Tensor(Guest, Node):
     def data(self, data: Array) -> None:
         if self.op is not None:
             raise RuntimeError(f"the result of {self.op.__name__} cannot be given other data; call detach() first")
-        data = raw_of(data) if isinstance(data, Node) or backend.is_array(data) else _as_array(data, None)
+        if isinstance(data, Node) or backend.is_array(data):
+            data = raw_of(data)
+        else:
+            data = move(_as_array(data, None), array_module(self.value))
         if self.tracked and data.dtype.kind != "f":
             raise TypeError(f"a tensor that requires gradients holds floats, got {data.dtype}")
         if data.shape != self.shape:
@@ -163,7 +166,7 @@ class Tensor(Guest, Node):
         return self.value.item()
 
     def numpy(self) -> Array:
-        """The values as a NumPy array, of the same memory where it can be; refused while gradients are tracked."""
+        """The values as a NumPy array, of the same memory unless it is a GPU's; refused while gradients are tracked."""
         return backend.to_numpy(self._values_for("numpy()"))
 
     def tolist(self) -> Any:
@@ -180,6 +183,8 @@ class Tensor(Guest, Node):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         values = self._values_for("conversion to a NumPy array")
+        if not backend.at_hand(values):
+            raise TypeError("a tensor on a GPU is not converted by itself; t.numpy() copies its values")
         return xp.array(values, dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
@@ -343,9 +348,18 @@ class Tensor(Guest, Node):
             raise ValueError(f"T is the transpose of a matrix, this tensor has shape {self.shape}; use permute")
         return shaping.transpose(self, 0, 1)
 
-    def to(self, dtype: Any) -> Tensor:
-        """The tensor with elements of another type; itself where it has that type already."""
-        dtype = dtype_of("to", dtype)
+    def to(self, what: Any) -> Tensor:
+        """The tensor with elements of another type, or on another backend; itself where that is so already.
+
+        ``to("cupy")`` is on the GPU, ``to("numpy")`` in memory. Gradients flow back to where the tensor is.
+
+        Raises:
+            TypeError: when what is neither a dtype of numbers nor the name of a backend.
+            RuntimeError: when CuPy cannot be used.
+        """
+        if what in BACKENDS:
+            return self if array_module(self.value).__name__ == what else moving.moved(self, what)
+        dtype = dtype_of("to", what)
         return self if self.dtype == dtype else elementwise.astype(self, dtype=dtype)
 
     def float(self) -> Tensor:
@@ -367,14 +381,16 @@ def dtype_of(op: str, dtype: Any) -> Any:
     except TypeError:
         found = None
     if found is None or found.kind not in "fiub":
-        devices = "; there are no devices" if dtype in ("cpu", "cuda") else ""
-        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{devices}")
+        backend = {"cpu": "; use 'numpy'", "cuda": "; use 'cupy'"}.get(dtype, "") if isinstance(dtype, str) else ""
+        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{backend}")
     return found
 
 
 def _as_array(data: Any, dtype: Any) -> Array:
     if isinstance(data, list | tuple) and any(isinstance(x, Node) and x.tracked for x in data):
         raise TypeError("tensor: a list of tensors that require gradients becomes one tensor by minigrad.stack")
+    if backend.is_array(data) and not backend.at_hand(data):
+        return data if dtype is None else data.astype(dtype_of("tensor", dtype))
     try:
         array = xp.asarray(data, dtype=None if dtype is None else dtype_of("tensor", dtype))
     except ValueError as error:
@@ -393,7 +409,8 @@ def _as_array(data: Any, dtype: Any) -> Array:
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of data: a number, nested lists, an array or a tensor.
 
-    Arrays keep their type; Python floats become float32, as in PyTorch, unless dtype says otherwise.
+    Arrays keep their type; Python floats become float32, as in PyTorch, unless dtype says otherwise. The copy is on the
+    backend that ``set_backend`` chose; an array of a GPU stays there.
 
     Raises:
         TypeError: when data is not numeric, or requires_grad is asked of integers or booleans.
@@ -401,7 +418,10 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """
     if isinstance(data, Node):
         data = data.value
-    return Tensor(xp.array(_as_array(data, dtype)), requires_grad)
+    array = _as_array(data, dtype)
+    if backend.at_hand(array) and default_module() is not xp:
+        return Tensor(move(array, default_module()), requires_grad)
+    return Tensor(array.copy(order="K"), requires_grad)
 
 
 def _restore(kind: Callable[..., Tensor], value: Array, requires_grad: bool) -> Tensor:

@@ -18,7 +18,7 @@ import pytest
 
 import minigrad as mg
 import minigrad.nn.functional as F
-from minigrad.ops import elementwise, reduction
+from minigrad.ops import elementwise, moving, reduction
 
 try:
     import torch
@@ -236,6 +236,7 @@ FUNCTIONS = [
         differentiable=False,
         covers=elementwise._as_integers,
     ),
+    Row("to_numpy", lambda x: moving.moved(x, "numpy"), np.copy, "clone", each(normal)),
     Row("clone", lambda x: x.clone() if isinstance(x, mg.Tensor) else x, np.copy, "clone", each(normal, [(3, 4)])),
 ]
 

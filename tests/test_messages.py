@@ -351,7 +351,7 @@ TENSORS = {
     "to cuda": (
         lambda: V.to("cuda"),
         TypeError,
-        "to: 'cuda' is not a dtype of numbers, such as minigrad.float32; there are no devices",
+        "to: 'cuda' is not a dtype of numbers, such as minigrad.float32; use 'cupy'",
     ),
     "to None": (lambda: V.to(None), TypeError, "to: None is not a dtype of numbers, such as minigrad.float32"),
     "to text": (lambda: V.to("S3"), TypeError, "to: 'S3' is not a dtype of numbers, such as minigrad.float32"),
@@ -521,7 +521,7 @@ MODULES = {
     "to cpu": (
         lambda: layer().to("cpu"),
         TypeError,
-        "to: 'cpu' is not a dtype of numbers, such as minigrad.float32; there are no devices",
+        "to: 'cpu' is not a dtype of numbers, such as minigrad.float32; use 'numpy'",
     ),
     "functional_call of a function": (
         lambda: nn.functional_call(cube, {}, V),
@@ -621,7 +621,7 @@ NAMES = {
     "cuda": (
         lambda: V.cuda(),
         AttributeError,
-        "a tensor has no 'cuda': it is an array in memory, and there are no devices",
+        "a tensor has no 'cuda': use to('cupy')",
     ),
     "zeros": (
         lambda: mg.zeros(3),

@@ -64,9 +64,7 @@ def test_names_that_cupy_lacks_are_not_there(cp, x):
 
 
 def test_the_conversion_error_is_cupys(x):
-    with pytest.raises(
-        TypeError, match=r"^Implicit conversion to a NumPy array is not allowed\. Please use"
-    ):
+    with pytest.raises(TypeError, match=r"^Implicit conversion to a NumPy array is not allowed\. Please use"):
         np.asarray(x)
 
 

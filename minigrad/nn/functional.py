@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import Array, xp
+from ..backend import Array, array_module, at_hand, move, xp
 from ..messages import check_integers, check_numbers
 from ..ops.convolution import conv2d, conv_transpose2d
 from ..ops.elementwise import astype, elu, leaky_relu, log, maximum, relu, sigmoid, sign, softplus, tanh, where
@@ -150,11 +150,11 @@ def binary_cross_entropy(input: Array, target: Array, reduction: str = "mean") -
     """-(t log p + (1 - t) log(1 - p)) in nats, for probabilities p = input; the logarithms go down to -100.
 
     Raises:
-        ValueError: when shapes differ, or input is not within [0, 1].
+        ValueError: when shapes differ, or input is not within [0, 1]; on a GPU the loss is nan then.
     """
     input, target = _checked("binary_cross_entropy", input, target, reduction)
     values = raw_of(input)
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
+    if at_hand(values) and values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
             f"binary_cross_entropy: input must be probabilities, got values from {values.min()} to {values.max()}; "
             "use binary_cross_entropy_with_logits, or apply sigmoid first"
@@ -198,7 +198,7 @@ def cross_entropy(input: Array, target: Array, reduction: str = "mean") -> Tenso
 
     Raises:
         ValueError: when shapes do not fit.
-        IndexError: when a class number is not from 0 to C - 1.
+        IndexError: when a class number is not from 0 to C - 1; on a GPU the loss is nan then.
     """
     input, target = as_arrays("cross_entropy", input, target)
     if input.ndim == 0:
@@ -221,12 +221,19 @@ def _one_hot(classes: Array, input: Array, axis: int) -> Array:
     count = input.shape[axis]
     if classes.shape != input.shape[:axis] + input.shape[axis + 1 :]:
         raise ValueError(f"cross_entropy: input {input.shape} and class numbers {classes.shape} do not fit")
-    if classes.size and not (classes.min() >= 0 and classes.max() < count):
+    if at_hand(classes) and classes.size and not (classes.min() >= 0 and classes.max() < count):
         raise IndexError(
             f"cross_entropy: class numbers go from 0 to {count - 1}, got {classes.min()} to {classes.max()}"
         )
-    numbers = xp.arange(count).reshape((count,) + (1,) * (input.ndim - axis - 1))
-    return (xp.expand_dims(classes, axis) == numbers).astype(input.dtype)
+    numbers = array_module(classes).arange(count).reshape((count,) + (1,) * (input.ndim - axis - 1))
+    classes = xp.expand_dims(classes, axis)
+    hot = (classes == numbers).astype(input.dtype)
+    return hot if at_hand(classes) else _nan_unless(hot, (classes >= 0) & (classes < count))
+
+
+def _nan_unless(values: Array, valid: Array) -> Array:
+    """What says on a GPU that numbers are out of range: to look at them, and raise, the host would have to wait."""
+    return where(valid, values, math.nan)
 
 
 # ---------------------------------------------------------------- layers
@@ -249,7 +256,7 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None)
         return x
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
     kept = generator(rng).random(x.shape) >= p
-    return x * (kept * scale).astype(x.dtype)
+    return x * move((kept * scale).astype(x.dtype), array_module(raw_of(x)))
 
 
 def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Tensor:
@@ -258,7 +265,7 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
     A row that is named several times gets the sum of the gradients; the row padding_idx gets none.
 
     Raises:
-        IndexError: when a number is not from 0 to V - 1.
+        IndexError: when a number is not from 0 to V - 1; on a GPU its row is nan then.
         TypeError: when input is not of integers.
         ValueError: when weight is not a matrix, or padding_idx none of its rows.
     """
@@ -267,9 +274,11 @@ def embedding(input: Array, weight: Array, padding_idx: int | None = None) -> Te
         raise TypeError(f"embedding: input must be of integers, got {numbers.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must be a matrix (V, D), got {weight.shape}")
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(weight)):
+    if at_hand(numbers) and numbers.size and not (numbers.min() >= 0 and numbers.max() < len(weight)):
         raise IndexError(f"embedding: numbers go from 0 to {len(weight) - 1}, got {numbers.min()} to {numbers.max()}")
     rows = getitem(weight, numbers)
+    if not at_hand(numbers):
+        rows = _nan_unless(rows, ((numbers >= 0) & (numbers < len(weight)))[..., None])
     if padding_idx is None:
         return rows
     padding = numbers == _padding_row(padding_idx, len(weight))

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..backend import array_module, move
 from ..messages import check_numbers, shown
 from ..tensor import Tensor
 
@@ -80,7 +81,7 @@ def _fill(tensor: Tensor, values: Callable[[tuple[int, ...]], np.ndarray], **set
     """Gives the tensor values(shape); settings are what they are made from."""
     _check_tensor(tensor)
     check_numbers("init", **settings)
-    tensor.data = values(tensor.shape).astype(tensor.dtype)
+    tensor.data = move(values(tensor.shape).astype(tensor.dtype), array_module(tensor.value))
     return tensor
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..backend import DEFAULT_FLOAT, Array, xp
+from ..backend import DEFAULT_FLOAT, Array, default_module
 from ..messages import check_integers, check_numbers, shown
 from ..ops.shaping import flatten, unflatten
 from ..tensor import Tensor
@@ -44,7 +44,7 @@ class Linear(Module):
 
 
 def _parameter(*shape: int) -> Parameter:
-    return Parameter(xp.empty(shape, DEFAULT_FLOAT))
+    return Parameter(default_module().empty(shape, DEFAULT_FLOAT))
 
 
 class Sequential(Module):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import ref
 
-from ..backend import Array, is_array, xp
+from ..backend import BACKENDS, Array, array_module, backend_named, is_array, move, xp
 from ..messages import shown
 from ..primitive import raw_of
 from ..tensor import Tensor, dtype_of
@@ -139,7 +139,7 @@ class Module:
         return {full: xp.copy(raw_of(getattr(module, name))) for full, module, name in self._named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Array | Tensor]) -> None:
-        """Takes over the values of all parameters and buffers, in the type that each has here.
+        """Takes over the values of all parameters and buffers, in the type and on the backend that each has here.
 
         Raises:
             ValueError: when a name is missing or unknown, or a shape differs; nothing is changed then.
@@ -159,7 +159,8 @@ class Module:
         for full, (module, name) in places.items():
             given = raw_of(state[full])
             given = given if is_array(given) else xp.asarray(given)
-            _set_value(module, name, given.astype(raw_of(getattr(module, name)).dtype))
+            here = raw_of(getattr(module, name))
+            _set_value(module, name, move(given, array_module(here)).astype(here.dtype))
 
     # ---------------------------------------------------------------- switching
 
@@ -186,13 +187,21 @@ class Module:
         for parameter in self.parameters():
             parameter._grad = None
 
-    def to(self, dtype: Any) -> Module:
-        """All parameters and buffers of floats, in another type of floats. Changes the module and returns it.
+    def to(self, what: Any) -> Module:
+        """All parameters and buffers on another backend, or those of floats in another type of floats.
+
+        Changes the module and returns it. ``to("cupy")`` is on the GPU, ``to("numpy")`` in memory. What optimizers
+        remember follows at their next step.
 
         Raises:
-            TypeError: when dtype is not one of floats.
+            TypeError: when what is neither the name of a backend nor a dtype of floats.
+            RuntimeError: when CuPy cannot be used.
         """
-        dtype = dtype_of("to", dtype)
+        if what in BACKENDS:
+            for _, module, name in self._named_tensors():
+                _set_value(module, name, move(raw_of(getattr(module, name)), backend_named(what)))
+            return self
+        dtype = dtype_of("to", what)
         if dtype.kind != "f":
             raise TypeError(f"to: parameters are floats, got {dtype}")
         for _, module, name in self._named_tensors():
@@ -235,7 +244,7 @@ def _set_value(module: Module, name: str, array: Array) -> None:
     if isinstance(value, Parameter):
         value.data = array
         if value.grad is not None:
-            value.grad = value.grad.astype(array.dtype)
+            value.grad = move(value.grad, array_module(array)).astype(array.dtype)
     else:
         setattr(module, name, array)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 
-from ..backend import DEFAULT_FLOAT, Array, xp
+from ..backend import DEFAULT_FLOAT, Array, default_module
 from ..messages import check_integers, check_numbers, ndim_of
 from ..tensor import Tensor
 from . import functional as F
@@ -60,9 +60,10 @@ class _BatchNorm(_Channels):
         self.momentum, self.track_running_stats = momentum, track_running_stats
         self.running_mean = self.running_var = self.num_batches_tracked = None
         if track_running_stats:
-            self.register_buffer("running_mean", xp.zeros(num_features, DEFAULT_FLOAT))
-            self.register_buffer("running_var", xp.ones(num_features, DEFAULT_FLOAT))
-            self.register_buffer("num_batches_tracked", xp.array(0, xp.int64))
+            module = default_module()
+            self.register_buffer("running_mean", module.zeros(num_features, DEFAULT_FLOAT))
+            self.register_buffer("running_var", module.ones(num_features, DEFAULT_FLOAT))
+            self.register_buffer("num_batches_tracked", module.zeros((), "int64"))
 
     def forward(self, x: Array) -> Tensor:
         """Of the shape of x."""

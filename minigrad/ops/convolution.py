@@ -208,7 +208,7 @@ def _paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arr
         xp.dot(results[images].reshape(-1, filters), matrix, out=painted[:n].reshape(-1, matrix.shape[1]))
         _add_strokes(strokes, painted[:n], canvas[images])
     whole = canvas.reshape(count, rows * sh, columns * sw, channels)
-    return xp.ascontiguousarray(whole[:, : size[0], : size[1]])
+    return array_module(y).ascontiguousarray(whole[:, : size[0], : size[1]])
 
 
 class _Stroke(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import DEFAULT_FLOAT, Array, xp
+from ..backend import DEFAULT_FLOAT, Array, as_array, xp
 from ..primitive import primitive
 
 # ---------------------------------------------------------------- arithmetic
@@ -271,14 +271,14 @@ relu.defvjps(lambda g, out, x: g * (out > 0))
 
 @primitive
 def _leaky_relu(x: Array, *, negative_slope: float) -> Array:
-    out = xp.asarray(negative_slope * x)
+    out = as_array(negative_slope * x)
     return (xp.maximum if negative_slope <= 1 else xp.minimum)(x, out, out=out)
 
 
 @primitive
 def _slope(x: Array, *, negative_slope: float) -> Array:
     """The derivative of leaky_relu: 1 where x > 0 and negative_slope elsewhere."""
-    slope = xp.asarray(xp.multiply(x > 0, 1.0 - negative_slope, dtype=x.dtype))  # `where` takes ten times as long
+    slope = as_array(xp.multiply(x > 0, 1.0 - negative_slope, dtype=x.dtype))  # `where` takes ten times as long
     slope += negative_slope
     return slope
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import string
 
-from ..backend import Array, xp
+from ..backend import Array, array_module, xp
 from ..messages import shown
-from ..primitive import as_arrays, primitive
+from ..primitive import as_arrays, primitive, raw_of
 from .shaping import reshape, squeeze
 
 
@@ -112,14 +112,15 @@ def _einsum_vjp(i, g, out, *operands, inputs, output):
     terms = [(g, output), *others]
     seen = {letter for x, s in terms for letter, n in zip(s, x.shape, strict=True) if n == sizes.get(letter)}
     unused = iter(sorted(set(string.ascii_letters) - set("".join(inputs) + output)))
+    module = array_module(raw_of(g))
     result = ""
     for letter in target:
         if letter in result:
             fresh = next(unused)
-            terms.append((xp.eye(sizes[letter], dtype=g.dtype), letter + fresh))
+            terms.append((module.eye(sizes[letter], dtype=g.dtype), letter + fresh))
             letter = fresh
         elif letter not in seen:
-            terms.append((xp.ones(sizes[letter], dtype=g.dtype), letter))
+            terms.append((module.ones(sizes[letter], dtype=g.dtype), letter))
         result += letter
     return _einsum(*(x for x, _ in terms), inputs=tuple(s for _, s in terms), output=result)
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..backend import Array, xp
+from ..backend import Array, array_module, xp
 from ..messages import ndim_of
 from ..primitive import as_arrays, primitive, raw_of
 from .elementwise import _as_floats, sqrt
@@ -64,7 +64,7 @@ def _places(x: Array) -> tuple[int, ...]:
 
 
 def _sum_of_rows(rows: Array) -> Array:
-    return xp.dot(xp.ones(len(rows), rows.dtype), rows)  # four times as fast as rows.sum(axis=0)
+    return xp.dot(array_module(rows).ones(len(rows), rows.dtype), rows)  # four times as fast as rows.sum(axis=0)
 
 
 def _dot_of_rows(a: Array, b: Array) -> Array:

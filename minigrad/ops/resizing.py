@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 
-from ..backend import Array, xp
+from ..backend import Array, array_module, xp
 from ..messages import check_integers, check_numbers
-from ..primitive import as_arrays
+from ..primitive import as_arrays, raw_of
 from .convolution import Pair, _batched, _pair
 from .elementwise import _as_floats
 from .linalg import matmul
@@ -38,7 +39,7 @@ def interpolate(
     images = permute(input if mode == "nearest" else _as_floats(input), 0, 2, 3, 1)
     count, height, _, channels = images.shape
     by_row, by_column = (
-        _weights(n, out, ratio, mode, align_corners).astype(images.dtype)
+        _weights(n, out, ratio, mode, align_corners, array_module(raw_of(images))).astype(images.dtype)
         for n, (out, ratio) in zip(input.shape[2:], sizes, strict=True)
     )
     images = matmul(by_column, images)
@@ -77,9 +78,9 @@ def _sizes(
     return [(math.floor(n * f), 1.0 / f) for n, f in zip(sizes, factors, strict=True)]
 
 
-def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | None) -> Array:
+def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | None, module: ModuleType) -> Array:
     """The matrix (out, n) that resizes an axis."""
-    pixels = xp.arange(out)
+    pixels = module.arange(out)
     if mode == "nearest":
         if out in (n, 2 * n):  # as in PyTorch, even if the factor is 1.2 or 2.2
             ratio = n / out
@@ -90,7 +91,7 @@ def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | No
         places = xp.maximum(places, 0.0)
         first = places.astype(int)
         share = places - first
-    matrix = xp.zeros((out, n))
+    matrix = module.zeros((out, n))
     matrix[pixels, xp.minimum(first, n - 1)] += 1.0 - share
     matrix[pixels, xp.minimum(first + 1, n - 1)] += share
     return matrix

@@ -11,9 +11,9 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, empty, is_array, scatter_add, xp
+from ..backend import Array, array_module, empty, is_array, move, scatter_add, xp
 from ..messages import check_integers, ndim_of, shown
-from ..primitive import Node, as_arrays, primitive
+from ..primitive import as_arrays, primitive, raw_of
 
 Axes = int | Sequence[int] | None
 
@@ -183,22 +183,23 @@ def _may_repeat(index: Any) -> bool:
     return any(is_array(i) and i.dtype.kind in "iu" for i in (index if isinstance(index, tuple) else (index,)))
 
 
-def _plain_index(i: Any) -> Any:
-    """A part of an index as NumPy takes it. Arrays are copied: backward needs them as they are now."""
-    if isinstance(i, Node):
-        i = i.value
+def _plain_index(i: Any, x: Array) -> Any:
+    """A part of an index of x as NumPy takes it. Arrays are copied: backward needs them as they are now."""
+    i = raw_of(i)
     if isinstance(i, list | tuple) or is_array(i):
-        i = xp.array(i)
+        i = i.copy() if is_array(i) else xp.array(i)
         if i.size == 0 and i.dtype.kind == "f":  # an empty list
             i = i.astype(int)
         if i.dtype.kind not in "iub":
             raise IndexError(f"getitem: an index has integers or booleans, got {i.dtype}")
+        i = move(i, array_module(x))
     return i
 
 
 def getitem(x: Array, index: Any) -> Array:
     """x[index] with all of NumPy's indices: slices, integers, integer and boolean arrays, None and `...`."""
-    return _getitem(x, index=tuple(map(_plain_index, index)) if isinstance(index, tuple) else _plain_index(index))
+    parts = tuple(_plain_index(i, raw_of(x)) for i in (index if isinstance(index, tuple) else (index,)))
+    return _getitem(x, index=parts if isinstance(index, tuple) else parts[0])
 
 
 # ---------------------------------------------------------------- joining and padding

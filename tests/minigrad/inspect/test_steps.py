@@ -11,7 +11,7 @@ import minigrad.nn.functional as F
 from minigrad import nn
 from minigrad.inspect.nodes import nodes_behind
 from minigrad.inspect.steps import backward_steps
-from minigrad.ops import convolution, elementwise, linalg, normalisation, pooling, reduction, shaping
+from minigrad.ops import convolution, elementwise, linalg, moving, normalisation, pooling, reduction, shaping
 
 
 def lines(y, gradient=None, **names):
@@ -193,7 +193,7 @@ def _either(public, private):
     return call
 
 
-OPS = (normalisation, pooling, convolution, reduction, linalg, elementwise, shaping)
+OPS = (normalisation, pooling, convolution, reduction, linalg, elementwise, shaping, moving)
 MODULES = [vars(module) for module in OPS]
 PRIVATE = {name[1:]: f for module in MODULES for name, f in module.items() if name[0] == "_" and callable(f)}
 PUBLIC = {name: f for module in MODULES for name, f in module.items() if name[0] != "_" and callable(f)}
@@ -201,8 +201,8 @@ FUNCTIONS = {name: _either(PUBLIC.get(name), PRIVATE.get(name)) for name in PRIV
 
 
 def _scatter(g, index, shape):
-    parts = tuple(map(shaping._plain_index, index)) if isinstance(index, tuple) else shaping._plain_index(index)
-    return shaping._scatter(g, index=parts, shape=shape)
+    parts = tuple(shaping._plain_index(i, g) for i in (index if isinstance(index, tuple) else (index,)))
+    return shaping._scatter(g, index=parts if isinstance(index, tuple) else parts[0], shape=shape)
 
 
 FUNCTIONS["scatter"] = _scatter
