@@ -24,7 +24,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .backend import DEFAULT_FLOAT, Array, array_module, default_module, is_array, move, xp
+from .backend import DEFAULT_FLOAT, Array, array_module, at_hand, default_module, is_array, move, xp
 from .messages import MISTAKES, explain, is_data, not_data, shown
 
 
@@ -200,23 +200,31 @@ def _adapt_constants(op: Any, args: tuple, raw: list) -> tuple[tuple, bool]:
     """Keeps constants from widening a result: PyTorch's promotion where it differs from NumPy's.
 
     NumPy scalars and 0-d arrays count as Python numbers, integer arrays take the float type of the arrays beside them,
-    and lists become arrays. Changes raw in place; returns the arguments, and whether no array among them is of floats.
+    and so do 0-d arrays of a GPU, which are not read; lists become arrays. Changes raw in place; returns the
+    arguments, and whether no array among them is of floats.
     """
     args = list(args)
     for i, a in enumerate(raw):
-        if isinstance(a, xp.generic) or (hasattr(a, "ndim") and a.ndim == 0 and not isinstance(args[i], Node)):
+        if isinstance(a, xp.generic) or (_counts_as_number(a, args[i]) and at_hand(a)):
             args[i] = raw[i] = a.item()
         if isinstance(raw[i], complex):
             raise TypeError(f"{op.__name__}: complex numbers have no gradients here, got {a}")
         if not (isinstance(raw[i], list | tuple | None) or is_data(raw[i])):
             raise not_data(op.__name__, a)
-    floats = [a.dtype for a in raw if hasattr(a, "dtype") and a.dtype.kind == "f"]
+    arrays = [a for a, arg in zip(raw, args, strict=True) if hasattr(a, "dtype") and not _counts_as_number(a, arg)]
+    floats = [a.dtype for a in arrays if a.dtype.kind == "f"]
     for i, a in enumerate(raw):
         if isinstance(a, list | tuple):
             a = args[i] = raw[i] = _array_beside(op.__name__, raw, a)
-        if floats and hasattr(a, "dtype") and a.dtype.kind in "iu" and _is_differentiable(op, i):
+        fits = not hasattr(a, "dtype") or not (a.dtype.kind in "iu" or _counts_as_number(a, args[i]))
+        if floats and not fits and _is_differentiable(op, i):
             args[i] = raw[i] = a.astype(xp.result_type(*floats))
     return tuple(args), not floats
+
+
+def _counts_as_number(a: Any, arg: Any) -> bool:
+    """Whether it is an array without axes, and not the value of a Tensor."""
+    return hasattr(a, "ndim") and a.ndim == 0 and not isinstance(arg, Node)
 
 
 def _array_beside(op: str, others: Sequence[Any], data: Any) -> Array:

@@ -3,7 +3,10 @@
 import signal
 
 import pytest
+import strict_cupy
 from hypothesis import settings
+
+from minigrad import backend
 
 # The same examples in every run: a failure on one machine is a failure on all of them.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
@@ -16,3 +19,19 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def cupy(request):
+    """CuPy, or what stands in for it; what is made is made with NumPy again afterwards."""
+    if request.param == "stand-in":
+        with strict_cupy.installed() as module:
+            yield module
+            backend.set_backend("numpy")
+        return
+    try:
+        module = backend.backend_named("cupy")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    yield module
+    backend.set_backend("numpy")

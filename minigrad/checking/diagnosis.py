@@ -15,6 +15,7 @@ from .mistakes.parts import diagonal_only, last_use, mask_inverted, some_entries
 from .report import Cause, Entry, Report
 
 UNKNOWN = Cause("unknown", "No single mistake that is known explains these numbers.")
+ON_GPU = Cause("gpu", "Which mistake it is can be told in memory alone: check the same with NumPy's arrays.")
 #: Notes in a report where nothing is wrong.
 AT_KINK = Cause(
     "kink",

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import enable_grad, grad
-from ..backend import to_numpy, xp
+from ..backend import array_module, is_array, to_numpy, xp
 from ..messages import check_numbers, is_data, shown
 from ..primitive import raw_of
 from ..tensor import Tensor
 from .blame import detached, first_not_finite, written_into, wrong_rules
 from .case import Case, Numeric, UnusableError, is_kink
-from .diagnosis import AT_KINK, UNKNOWN, causes_of, report_on
+from .diagnosis import AT_KINK, ON_GPU, UNKNOWN, causes_of, report_on
 from .report import Cause, Entry, GradcheckError, Report
 
 
@@ -27,7 +27,7 @@ def gradcheck(
     *,
     seed: int = 0,
 ) -> Report:
-    """Compares the gradients of f at inputs with central differences, in float64.
+    """Compares the gradients of f at inputs with central differences, in float64; f computes where the inputs are.
 
     f takes the inputs as Tensors and returns a Tensor or several; several elements are added up with random weights,
     as ones would hide what sums to nothing. Checked are the inputs that require gradients, or all of floats if none
@@ -173,7 +173,9 @@ class _Check:
     def __init__(self, name: str, f: Callable[..., Any], inputs: Any, seed: int):
         self.name, self.f = name, f
         inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
-        arrays = [x.data if isinstance(x, Tensor) else xp.asarray(x) for x in inputs]
+        given = [x if is_array(x) else xp.asarray(x) for x in map(raw_of, inputs)]
+        self.backends = [array_module(x).__name__ for x in given]
+        arrays = list(map(to_numpy, given))
         floats = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
         self.checked = [i for i in floats if getattr(inputs[i], "requires_grad", False)] or floats
         if not self.checked:
@@ -193,15 +195,15 @@ class _Check:
         self.weights = [np.ones(y.shape) if alone else np.asarray(rng.standard_normal(y.shape)) for y in first]
 
     def recorded(self, *inputs: Tensor) -> list[Tensor]:
-        """The outputs, with the graph behind them."""
+        """The outputs, with the graph behind them; f gets each input where the one that was given is."""
         with enable_grad():
-            outputs = self.f(*inputs)
+            outputs = self.f(*(x.to(backend) for x, backend in zip(inputs, self.backends, strict=True)))
         outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         for y in outputs or [outputs]:
             if not isinstance(y, Tensor):
                 made = "made by operators and minigrad's functions"
                 raise TypeError(f"{self.name}: f must return tensors, {made}; got {shown(y)}")
-        return outputs
+        return [y.to("numpy") for y in outputs]
 
     def values(self, *arrays: np.ndarray) -> np.ndarray:
         """The values of f in float64; several outputs are one row."""
@@ -267,6 +269,8 @@ class _Check:
             return self._causes(gradients, eps, atol, rtol)
 
     def _causes(self, gradients: list[np.ndarray], eps: float, atol: float, rtol: float) -> list[Cause]:
+        if set(self.backends) != {"numpy"}:
+            return [ON_GPU]
         settings = {"eps": eps, "atol": max(atol, 1e-7), "rtol": max(rtol, 1e-6)}
         outputs = self.recorded(*self.inputs)
         if not all(np.isfinite(gradient).all() for gradient in gradients):
