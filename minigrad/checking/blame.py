@@ -73,7 +73,7 @@ def written_into(outputs: Sequence[Tensor], weights: Sequence[np.ndarray]) -> Ca
                     what = ("g", "the output")[n] if n < 2 else f"argument {n - 2}"
                     where = f"`{node.op.__name__}`: the rule of argument {i} writes into {what}"
                     return Cause("writes_in_place", WRITES.format(where))
-            upstreams[id(node.args[i])] = total.copy()
+            upstreams[id(node.args[i])] = raw_of(total).copy()
     return None
 
 
