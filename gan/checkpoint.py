@@ -38,6 +38,7 @@ def save_checkpoint(path: Path | str, history: History, rng: np.random.Generator
     Raises:
         ValueError: when two arrays have the same path of names.
     """
+    history.read()
     states = {name: part.state_dict() for name, part in parts.items()}
     arrays: dict[str, Any] = {}
     rest = _without_arrays({"parts": states, "history": history.rows, "rng": rng.bit_generator.state}, "", arrays)

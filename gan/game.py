@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from minigrad import Tensor, nn, no_grad, optim, sigmoid
-from minigrad.backend import Array
+from minigrad.backend import Array, array_module, at_hand, move
 from minigrad.messages import check_integers, shown
 from minigrad.primitive import raw_of
 
@@ -58,18 +58,20 @@ class Player:
         modules = [module for network in networks for module in network.modules()]
         self.buffers = [(module, name) for module in modules for name in module.buffer_names]
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: Batch) -> float | Array:
         """One step of the optimizer; returns the loss before it.
+
+        On a GPU the loss is an array without axes, which has not been looked at: the host would have to wait for it.
 
         Raises:
             FloatingPointError: when the loss is not a finite number; nothing has been changed then.
         """
         before = _copies(self.buffers)
         loss = self._loss_of(batch)
-        value = loss.item()
-        if not math.isfinite(value):
+        value = loss.item() if at_hand(loss.data) else loss.data.reshape(())
+        if at_hand(loss.data) and not math.isfinite(value):
             _put_back(self.buffers, before)
-            raise FloatingPointError(f"the loss of the {self.name} is {value}; try a lower learning rate")
+            raise not_finite(self.name, value)
         self.optimizer.zero_grad()
         loss.backward()
         del loss  # and with it the graph, whose memory the optimizer's step can use
@@ -123,14 +125,22 @@ class Game:
         self.prior = prior
         self.noise_size = noise_size
 
-    def step(self, name: str, batch: Batch) -> float:
+    def here(self, batch: Batch) -> Batch:
+        """The batch where the networks are, which may be on a GPU."""
+        parameters = next((player.parameters for player in self.players.values() if player.parameters), None)
+        if not parameters:
+            return batch
+        module = array_module(parameters[0].data)
+        return {name: move(array, module) for name, array in batch.items()}
+
+    def step(self, name: str, batch: Batch) -> float | Array:
         """One step of one player, which leaves all others as they are; returns its loss before the step."""
         if name not in self.players:
             raise ValueError(f"there is no player '{name}', only {', '.join(self.players)}")
         with self._others[name].left_alone():
             return self.players[name].step(batch)
 
-    def play_round(self, draw: Callable[[], Batch]) -> dict[str, float]:
+    def play_round(self, draw: Callable[[], Batch]) -> dict[str, float | Array]:
         """One round of Algorithm 1: each player takes its steps, each on a new batch. Returns each one's last loss."""
         losses = {}
         for name, player in self.players.items():
@@ -215,6 +225,11 @@ def _check(who: str, what: str, value: Any, kind: Any, expected: str) -> None:
     """Raises TypeError for a value that is not of the kind."""
     if not isinstance(value, kind):
         raise TypeError(f"{who}: {what} must be {expected}, got {shown(value)}")
+
+
+def not_finite(player: str, loss: float) -> FloatingPointError:
+    """The error for a loss that is no number to go on with."""
+    return FloatingPointError(f"the loss of the {player} is {loss}; try a lower learning rate")
 
 
 def check_samples(who: str, what: str, source: Any) -> None:

@@ -20,6 +20,7 @@ from minigrad.nn import init
 
 from .data.images import Images, ImageSet
 from .metrics import class_shares, classifier_score, frechet_distance, nearest_distances
+from .places import beside
 
 FEATURES = 64
 STEPS = 1200  # of a classifier
@@ -52,7 +53,8 @@ class Classifier(nn.Module):
     def look(self, images: Array) -> tuple[Array, Array]:
         """Features (N, 64) and class probabilities (N, classes)."""
         with mg.no_grad():
-            features = [self.body(images[i : i + _AT_ONCE]) for i in range(0, len(images), _AT_ONCE)]
+            parts = (beside(self, images[i : i + _AT_ONCE]) for i in range(0, len(images), _AT_ONCE))
+            features = [self.body(part) for part in parts]
             features = mg.concatenate(features)
             return features.numpy(), F.softmax(self.head(features), dim=1).numpy()
 
@@ -66,7 +68,7 @@ def train_classifier(
     optimizer = optim.Adam(classifier.parameters(), lr=2e-3)
     schedule = optim.CosineAnnealingLR(optimizer, steps)
     for _ in tqdm(range(steps), desc="classifier", disable=not progress, dynamic_ncols=True):
-        images, labels = data.sample_labelled(batch_size, rng)
+        images, labels = (beside(classifier, a) for a in data.sample_labelled(batch_size, rng))
         loss = F.cross_entropy(classifier(images), labels)
         optimizer.zero_grad()
         loss.backward()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +15,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from minigrad import nn
-from minigrad.backend import Array
+from minigrad.backend import Array, array_module, at_hand, to_numpy
 from minigrad.messages import check_integers, shown
 
-from .game import Batch, Game, check_samples
+from .game import Batch, Game, check_samples, not_finite
+
+#: On a GPU, the host waits for the losses of so many rounds at once, and looks whether they are finite.
+LOOK_EVERY = 50
 
 
 class Stopped(KeyboardInterrupt):
@@ -36,10 +40,29 @@ class History:
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self._read = 0  # so many rows are numbers
 
     def add(self, row: Mapping[str, float]) -> None:
         """Puts one more row at the end."""
         self.rows.append(dict(row))
+
+    def read(self) -> None:
+        """Makes numbers of the losses that are still on a GPU, in one go.
+
+        Raises:
+            FloatingPointError: when one of them is not finite; it says in which round. All are numbers then, too.
+        """
+        unread = self.rows[self._read :]
+        self._read = len(self.rows)
+        waiting = [(row, name) for row in unread for name, v in row.items() if hasattr(v, "dtype") and not at_hand(v)]
+        if not waiting:
+            return
+        arrays = [row[name] for row, name in waiting]
+        for (row, name), value in zip(waiting, to_numpy(array_module(arrays[0]).stack(arrays)).tolist(), strict=True):
+            row[name] = value
+        for row, name in waiting:
+            if not math.isfinite(row[name]):
+                raise FloatingPointError(f"round {row['round']}: {not_finite(name, row[name])}")
 
     @property
     def columns(self) -> list[str]:
@@ -52,10 +75,12 @@ class History:
     def __getitem__(self, column: str) -> np.ndarray:
         if column not in self.columns:
             raise KeyError(f"no column '{column}', only {', '.join(self.columns)}")
+        self.read()
         return np.array([row.get(column, np.nan) for row in self.rows])
 
     def write_csv(self, path: Path | str) -> None:
         """All rows, as comma-separated values with a header; a cell is empty where nothing was measured."""
+        self.read()
         with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
@@ -63,10 +88,10 @@ class History:
 
 
 def draw_batch(game: Game, data: Data, batch_size: int, rng: np.random.Generator) -> Batch:
-    """New data and new noise, as a dict."""
+    """New data and new noise, as a dict, where the networks are."""
     real = data.sample(batch_size, rng)
     batch = dict(real) if isinstance(real, Mapping) else {"real": real}
-    return {**batch, "noise": game.prior.sample(batch_size, rng, game.noise_size)}
+    return game.here({**batch, "noise": game.prior.sample(batch_size, rng, game.noise_size)})
 
 
 def train(
@@ -87,6 +112,9 @@ def train(
     may be a generator of random numbers. With the history of a training that was broken off, its game and its
     generator of random numbers, as ``gan.checkpoint`` keeps them, it goes on to ``steps`` rounds in all, as if there
     had been no break; the history is added to. Ctrl-C takes effect at the end of a round.
+
+    Data and noise are drawn in memory, and copied to where the networks are. On a GPU the losses are looked at every 50
+    rounds, so that the host need not wait: until then they are arrays without axes, also for callback.
 
     Raises:
         ValueError: when steps is negative or batch_size below 1.
@@ -113,6 +141,8 @@ def train(
             if measured:
                 bar.set_postfix({name: f"{v:.4f}" for name, v in {**losses, **measured}.items()}, refresh=False)
             history.add({"round": done, **losses, **measured})
+            if done % LOOK_EVERY == 0 or done == steps:
+                history.read()
             check_for_interrupt()
     return history
 

@@ -15,6 +15,8 @@ from minigrad import nn, no_grad
 from minigrad.backend import Array
 from minigrad.nn import init
 
+from ..places import beside
+
 SMALLEST = 4  # pixels along a side of what the generator starts with, and the discriminator ends with
 
 
@@ -53,7 +55,8 @@ class Generator(nn.Sequential):
     def draw(self, noise: Array) -> np.ndarray:
         """Images of any amount of noise, made in parts and without a graph; call ``eval()`` before."""
         with no_grad():
-            return np.concatenate([self(noise[i : i + 256]).numpy() for i in range(0, len(noise), 256)])
+            parts = (beside(self, noise[i : i + 256]) for i in range(0, len(noise), 256))
+            return np.concatenate([self(part).numpy() for part in parts])
 
 
 class Discriminator(nn.Sequential):

@@ -245,8 +245,8 @@ def network():
     rng = np.random.default_rng(3)
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, bias=False, rng=rng), nn.BatchNorm2d(4), nn.LeakyReLU(0.2), nn.MaxPool2d(2),
-        nn.ConvTranspose2d(4, 4, 4, stride=2, padding=1, bias=False, rng=rng), nn.InstanceNorm2d(4, affine=True), nn.ELU(),
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False), nn.PixelShuffle(2), nn.AvgPool2d(2),
+        nn.ConvTranspose2d(4, 4, 4, stride=2, padding=1, bias=False, rng=rng), nn.InstanceNorm2d(4, affine=True),
+        nn.ELU(), nn.Upsample(scale_factor=2, mode="bilinear"), nn.PixelShuffle(2), nn.AvgPool2d(2),
         nn.Dropout(0.3, rng=np.random.default_rng(5)), nn.Flatten(), nn.LayerNorm(256), nn.Linear(256, 6, rng=rng),
         nn.Softplus(), nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.Softmax(1),
     )  # fmt: skip

@@ -1,0 +1,200 @@
+"""Games on CuPy, or on its stand-in: the numbers are NumPy's, and the traffic between host and device is known."""
+
+import numpy as np
+import pytest
+import strict_cupy
+
+import gan
+import minigrad as mg
+from gan.averaging import WeightAverage
+from gan.checkpoint import load_checkpoint, save_checkpoint
+from gan.judge import Classifier
+from gan.models import dcgan
+from gan.training import LOOK_EVERY, draw_batch
+from minigrad import nn, optim
+from minigrad.backend import to_numpy
+
+DATA = gan.data.Normal(4.0, 0.5)
+
+
+class Images:
+    """Eight by eight pixels of noise."""
+
+    def sample(self, n, rng):
+        return rng.uniform(-1.0, 1.0, (n, 1, 8, 8)).astype(np.float32)
+
+
+def line_game(k=1):
+    """The 1-D game."""
+    rng = np.random.default_rng(0)
+    networks = nn.MLP([1, 8, 8, 1], nn.Tanh, rng=rng), nn.MLP([1, 8, 8, 1], nn.Tanh, rng=rng)
+    return gan.two_player(*networks, k=k, optimizer=lambda p: optim.SGD(p, lr=0.05))
+
+
+def image_game():
+    """A small DCGAN."""
+    rng = np.random.default_rng(0)
+    networks = dcgan.Generator(8, 1, 4, 5, rng=rng), dcgan.Discriminator(8, 1, 4, rng=rng)
+    return gan.two_player(*networks)
+
+
+GAMES = {"line": (line_game, DATA), "images": (image_game, Images())}
+each_game = pytest.mark.parametrize(("make", "data"), GAMES.values(), ids=GAMES)
+
+
+def on_gpu(game):
+    game.generator.to("cupy")
+    game.discriminator.to("cupy")
+    return game
+
+
+def weights(game):
+    return {f"{name} {n}": a for name, player in game.players.items() for network in player.networks
+            for n, a in network.state_dict().items()}  # fmt: skip
+
+
+def same_weights(ours, theirs):
+    theirs = weights(theirs)
+    for name, a in weights(ours).items():
+        np.testing.assert_allclose(to_numpy(a), to_numpy(theirs[name]), rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@each_game
+def test_rounds_are_those_of_numpy(cupy, make, data):
+    here, there = make(), on_gpu(make())
+    for game in (here, there):
+        game.generator.double()
+        game.discriminator.double()
+    histories = [gan.train(game, data, 3, batch_size=6, progress=False) for game in (here, there)]
+    assert {type(a) for a in weights(there).values()} == {cupy.ndarray}
+    same_weights(here, there)
+    for name in here.players:
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-6)
+
+
+def test_games_made_with_cupy_are_played_there(cupy):
+    mg.set_backend("cupy")
+    game = line_game()
+    gan.train(game, DATA, 1, batch_size=4, progress=False)
+    assert {type(a) for a in weights(game).values()} == {cupy.ndarray}
+
+
+# ---------------------------------------------------------------- traffic: only the stand-in can tell
+
+
+@pytest.fixture
+def stand_in():
+    with strict_cupy.installed() as module:
+        yield module
+
+
+def traffic_of_a_round(game, data):
+    rng = np.random.default_rng(0)
+    game.play_round(lambda: draw_batch(game, data, 6, rng))  # what the optimizers remember is made in the first one
+    strict_cupy.counts.clear()
+    game.play_round(lambda: draw_batch(game, data, 6, rng))
+    return dict(strict_cupy.counts)
+
+
+#: Kernels that a round may launch at most: two steps of the 1-D game, and of the small DCGAN.
+BUDGET = {"line": 158, "images": 480}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_a_round_copies_up_the_batch_and_the_noise_and_reads_nothing(stand_in, name):
+    make, data = GAMES[name]
+    game = on_gpu(make())
+    traffic = traffic_of_a_round(game, data)
+    real = data.sample(6, np.random.default_rng(0))
+    noise = 6 * game.noise_size * 4
+    assert traffic["uploads"] == 4
+    assert traffic["uploaded"] == 2 * (real.nbytes + noise)
+    assert not traffic.get("waits")
+    assert traffic["launches"] <= BUDGET[name]
+
+
+def test_losses_are_read_every_so_many_rounds(stand_in):
+    game = on_gpu(line_game())
+    strict_cupy.counts.clear()
+    history = gan.train(game, DATA, LOOK_EVERY + 3, batch_size=2, progress=False)
+    assert strict_cupy.counts["waits"] == 2
+    assert all(isinstance(row[name], float) for row in history.rows[1:] for name in game.players)
+
+
+def test_a_callback_may_read_a_loss_and_the_history_in_between(cupy, tmp_path):
+    seen = []
+
+    def look(done, losses):
+        seen.extend(f"{loss:.3f}" for loss in losses.values())
+
+    game = on_gpu(line_game())
+    history = gan.train(game, DATA, 2, batch_size=4, progress=False, callback=look)
+    assert seen == [f"{row[name]:.3f}" for row in history.rows[1:] for name in game.players]
+    history.write_csv(tmp_path / "history.csv")
+    assert "array" not in (tmp_path / "history.csv").read_text(encoding="utf-8")
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(cupy):
+    game = on_gpu(line_game())
+    player = game.players["generator"]
+    loss, calls = player.loss, []
+
+    def breaks_down(batch):
+        calls.append(1)
+        return loss(batch) * (float("nan") if len(calls) == 3 else 1.0)
+
+    player.loss = breaks_down
+    with pytest.raises(FloatingPointError, match=r"^round 3: the loss of the generator is nan; try a lower"):
+        gan.train(game, DATA, 10, batch_size=4, progress=False)
+
+
+# ---------------------------------------------------------------- what goes with a game
+
+
+@each_game
+def test_a_checkpoint_of_one_backend_goes_on_on_the_other(cupy, tmp_path, make, data):
+    def played(game, history, rng, steps):
+        return gan.train(game, data, steps, batch_size=6, seed=rng, progress=False, history=history)
+
+    straight, rng = make(), np.random.default_rng(1)
+    expected = played(straight, None, rng, 4)
+    for first, second in [(make(), on_gpu(make())), (on_gpu(make()), make())]:
+        rng = np.random.default_rng(1)
+        history = played(first, None, rng, 2)
+        save_checkpoint(tmp_path / "a.safetensors", history, rng, game=first)
+        rng = np.random.default_rng(99)
+        history = load_checkpoint(tmp_path / "a.safetensors", rng, game=second)
+        history = played(second, history, rng, 4)
+        np.testing.assert_allclose(history["generator"], expected["generator"], rtol=1e-3)
+        assert len({type(a) for a in weights(second).values()}) == 1
+
+
+def test_the_average_of_the_weights_is_where_they_are(cupy):
+    network, there = nn.Linear(2, 1, rng=0), nn.Linear(2, 1, rng=0).to("cupy")
+    averages = WeightAverage(network), WeightAverage(there)
+    for average in averages:
+        average._source.weight.data = average._source.weight.data + 1.0
+        average.update()
+    a, b = (average.network.state_dict() for average in averages)
+    assert isinstance(b["weight"], cupy.ndarray)
+    np.testing.assert_allclose(a["weight"], to_numpy(b["weight"]), rtol=1e-6)
+
+
+def test_images_are_drawn_and_judged_in_memory(cupy):
+    generator, classifier = dcgan.Generator(8, 1, 4, 5, rng=0).eval(), Classifier((1, 8, 8), 3, rng=0)
+    noise = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
+    images = generator.draw(noise)
+    looks = classifier.look(images)
+    generator.to("cupy")
+    classifier.to("cupy")
+    np.testing.assert_allclose(generator.draw(noise), images, rtol=1e-4, atol=1e-5)
+    for a, b in zip(classifier.look(images), looks, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_confidence_is_numpys(cupy):
+    sure = []
+    for game in (image_game(), on_gpu(image_game())):
+        gan.train(game, Images(), 1, batch_size=6, progress=False)
+        sure.append(game.confidence())
+    assert sure[0] == pytest.approx(sure[1], rel=1e-4)
