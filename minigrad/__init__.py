@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from numpy import float32, float64, int64
 
-from . import backend, messages, nn, optim
+from . import backend, kernels, messages, nn, optim
 from .autograd import enable_grad, grad, no_grad
 from .backend import set_backend
 from .derivatives import hessian, hvp, jacobian

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -42,6 +43,7 @@ __all__ = [
     "scatter_add",
     "set_backend",
     "to_numpy",
+    "when_cupy_is_used",
     "xp",
 ]
 
@@ -103,7 +105,17 @@ def _usable_cupy() -> ModuleType:
             "it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
         ) from None
     _proven = cupy
+    while _when_used:
+        _when_used.pop()()
     return cupy
+
+
+def when_cupy_is_used(prepare: Callable[[], None]) -> None:
+    """Calls prepare when CuPy is used for the first time, or now, if it has been."""
+    if _proven is None:
+        _when_used.append(prepare)
+    else:
+        prepare()
 
 
 def _first_line(error: Exception) -> str:
@@ -158,5 +170,6 @@ def scatter_add(target: Array, index: Any, values: Array) -> None:
 
 
 _proven: ModuleType | None = None  # the CuPy that has computed something
+_when_used: list[Callable[[], None]] = []
 _default: ModuleType = numpy
 set_backend(os.environ.get("MINIGRAD_BACKEND", "numpy"))

@@ -139,8 +139,13 @@ def primitive(forward: Callable[..., Any]) -> Any:
             out.args = ()
         return out
 
+    def replace_forward(change: Callable[..., Any]) -> None:
+        nonlocal forward
+        forward = change(forward)
+
     op.__name__ = forward.__name__.lstrip("_")
     op.vjps = None
+    op.replace_forward = replace_forward
     op.defvjps = functools.partial(_define_vjps, op)
     op.defvjp_each = functools.partial(_define_vjp_each, op)
     return op

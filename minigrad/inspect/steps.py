@@ -99,6 +99,7 @@ class Send:
     def _rule(self) -> ast.expr | None:
         """What the VJP returns, as its source says it, in the names of the tensors."""
         node, rule = self.node, self.node.op.vjps[self.argument]
+        rule = getattr(rule, "usual", rule)  # and not the kernel that stands in for it on a GPU
         shown = [self._from, *map(self._called, (node, *node.args))]
         known = [Shaped(a.shape, a.dtype) if hasattr(a, "shape") else a for a in (node.value, node.value, *node.saved)]
         parameters = inspect.signature(rule).parameters.values()

@@ -97,7 +97,7 @@ def traffic_of_a_round(game, data):
 
 
 #: Kernels that a round may launch at most: two steps of the 1-D game, and of the small DCGAN.
-BUDGET = {"line": 158, "images": 480}
+BUDGET = {"line": 112, "images": 141}
 
 
 @pytest.mark.parametrize("name", GAMES)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Ufunc, counts, ndarray, raw, refuse_unknown, wrapped
+from .kernels import ElementwiseKernel, ReductionKernel
 
 #: Functions that take a sequence of arrays; the first argument of all others is an array.
 _TAKE_SEQUENCES = {"concatenate", "stack", "vstack", "hstack", "broadcast_arrays"}
@@ -53,6 +54,7 @@ def _function(name: str, of_numpy: Any, parameters: list[str]) -> Any:
         if out is not None:
             counts["launches"] += 1
             return out
+        counts["launches"] -= name == "empty"
         return wrapped(result, *sources)
 
     function.__name__ = name
@@ -146,6 +148,8 @@ _OWN = {
     "zeros_like": like(0),
     "ones_like": like(1),
     "is_available": lambda: True,
+    "ElementwiseKernel": ElementwiseKernel,
+    "ReductionKernel": ReductionKernel,
     "ndarray": ndarray,
     "__version__": "14.2.0",
 }
