@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from decision_regions import draw_losses, draw_regions, new_figure
 
+import minigrad as mg
 from minigrad import nn
+from minigrad.backend import default_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,12 @@ def parse_arguments(
     parser.add_argument("--steps", type=int, default=500, help=steps_help)
     parser.add_argument("--lr", type=float, default=lr, help="learning rate")
     parser.add_argument("--seed", type=int, default=0, help=seed_help)
+    parser.add_argument(
+        "--backend",
+        choices=("numpy", "cupy", "auto"),
+        default=default_module().__name__,
+        help="memory, GPU, or the GPU if there is one",
+    )
     parser.add_argument("--out", type=Path, default=Path(out), help="folder for what is written")
     parser.add_argument("--show", action="store_true", help="open the picture in a window, too")
     return parser.parse_args(argv)
@@ -48,7 +56,7 @@ def parse_arguments(
 
 def answers(model: nn.Module, points: np.ndarray) -> np.ndarray:
     """The model's outputs as plain numbers."""
-    return model(points).detach().numpy()
+    return model(mg.tensor(points)).detach().numpy()
 
 
 def accuracy(outputs: np.ndarray, targets: np.ndarray) -> float:
@@ -70,7 +78,7 @@ def run_example(
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite has its own message
             _learn_and_write(settings, learn, picture)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"The picture and the figures are in {settings.out}")
@@ -87,6 +95,7 @@ def _learn_and_write(
     """Draws the decision of each of two models and the losses of both, and sums them up."""
     if settings.steps < 1:
         raise ValueError(f"steps must be at least 1, got {settings.steps}")
+    mg.set_backend(settings.backend)
     started = time.perf_counter()
     figure = new_figure(16, 5.5, settings.show)
     axes = figure.subplots(1, 3)
@@ -100,7 +109,7 @@ def _learn_and_write(
     draw_losses(axes[2], losses)
 
     summary["seconds"] = time.perf_counter() - started
-    summary["settings"] = {name: getattr(settings, name) for name in ("steps", "lr", "seed")}
+    summary["settings"] = {name: getattr(settings, name) for name in ("steps", "lr", "seed", "backend")}
     settings.out.mkdir(parents=True, exist_ok=True)
     figure.savefig(settings.out / picture, dpi=100)
     (settings.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -31,7 +31,8 @@ from gan.models.dcgan import Discriminator, Generator
 from gan.training import Stopped
 from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
-from minigrad import optim
+from minigrad import optim, set_backend
+from minigrad.backend import default_module
 
 STEPS = {"glyphs": 2000, "mnist": 4500, "digits": 2000}
 PICTURES = 40  # of the animation
@@ -52,6 +53,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, help="images in a minibatch (default: 32)")
     parser.add_argument("--lr", type=float, default=1e-3, help="learning rate, which falls to 0 (default: 0.001)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument(
+        "--backend",
+        choices=("numpy", "cupy", "auto"),
+        default=default_module().__name__,
+        help="memory, GPU, or the GPU if there is one (default: %(default)s)",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -163,6 +170,7 @@ def run(settings: argparse.Namespace) -> dict[str, object]:
     for name in ("steps", "batch", "width"):
         if getattr(settings, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(settings, name)}")
+    set_backend(settings.backend)
     settings.out.mkdir(parents=True, exist_ok=True)
     training = Training(settings)
     training.run()
@@ -184,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse_arguments(argv)
     try:
         summary = run(settings)
-    except (ValueError, FloatingPointError, OSError, ImportError) as error:
+    except (ValueError, FloatingPointError, OSError, ImportError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -30,6 +30,8 @@ from gan.judge import Classifier, cached_classifier
 from gan.metrics import frechet_distance
 from gan.models.dcgan import Generator
 from gan.viz.images import between, grid, joined, text
+from minigrad import set_backend
+from minigrad.backend import default_module
 
 CHECKPOINT = Path("out/dcgan/checkpoint.safetensors")
 SMALL = ["--size", "16", "--steps", "1000"]  # a DCGAN that takes a minute
@@ -46,6 +48,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help=f"of examples/dcgan.py (default: {CHECKPOINT})")
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files, if that is what it learned")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument(
+        "--backend",
+        choices=("numpy", "cupy", "auto"),
+        default=default_module().__name__,
+        help="memory, GPU, or the GPU if there is one (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/latent"), help="folder (default: out/latent)")
     return parser.parse_args(argv)
 
@@ -363,6 +371,7 @@ def report(summary: dict) -> None:
 
 def run(settings: argparse.Namespace) -> dict[str, object]:
     """Measures and draws everything, and returns the summary."""
+    set_backend(settings.backend)
     checkpoint = find_checkpoint(settings)
     started = time.perf_counter()
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -387,7 +396,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse_arguments(argv)
     try:
         summary = run(settings)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from classifiers import Learned, accuracy, answers, check_loss, parse_arguments, run_example
 
+import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
 
@@ -42,15 +43,15 @@ def two_moons(count: int, noise: float, rng: np.random.Generator) -> tuple[np.nd
 def train(model: nn.Module, points: np.ndarray, targets: np.ndarray, steps: int, lr: float) -> list[float]:
     """Learns the targets of the points; returns the loss before each step."""
     optimizer = optim.Adam(model.parameters(), lr)
-    losses = []
+    x, y, losses = mg.tensor(points), mg.tensor(targets), []
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = F.mse_loss(model(points), targets)
+        loss = F.mse_loss(model(x), y)
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    check_loss(losses[-1], lr)
-    return losses
+        losses.append(loss.detach())
+    check_loss(losses[-1].item(), lr)
+    return mg.stack(losses).tolist()
 
 
 def learn(settings: argparse.Namespace) -> Iterator[Learned]:

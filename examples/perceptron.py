@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from classifiers import Learned, accuracy, answers, check_loss, parse_arguments, run_example
 
+import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
 
@@ -27,15 +28,15 @@ TARGETS = {
 def train(model: nn.Module, targets: np.ndarray, steps: int, lr: float) -> list[float]:
     """Learns the targets of the four inputs; returns the loss before each step."""
     optimizer = optim.SGD(model.parameters(), lr)
-    losses = []
+    x, y, losses = mg.tensor(INPUTS), mg.tensor(targets), []
     for _ in range(steps):
         optimizer.zero_grad()
-        loss = F.mse_loss(model(INPUTS), targets, reduction="sum")
+        loss = F.mse_loss(model(x), y, reduction="sum")
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    check_loss(losses[-1], lr)
-    return losses
+        losses.append(loss.detach())
+    check_loss(losses[-1].item(), lr)
+    return mg.stack(losses).tolist()
 
 
 def learn(settings: argparse.Namespace) -> Iterator[Learned]:

@@ -9,7 +9,6 @@ no array to go by, such as a new parameter, is made with the module that ``set_b
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -65,6 +64,8 @@ def set_backend(name: str) -> str:
         try:
             _default = _usable_cupy()
         except RuntimeError as error:
+            import logging  # here alone, as it takes time
+
             logging.getLogger("minigrad").warning("numpy is used: %s", error)
             _default = numpy
     else:
