@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import minigrad as mg
 import minigrad.nn.functional as F
 from gan.models.dcgan import Discriminator, Generator
 from minigrad import nn, optim
+from minigrad.backend import default_module, move
 
 Step = Callable[[], tuple[Any, ...]]
 DCGAN = {"size": 32, "width": 64, "batch": 64}
@@ -68,6 +69,10 @@ def dcgan(size: int, width: int, batch: int) -> tuple[list[nn.Module], list[tupl
 
 def minigrad_dcgan(networks: list[nn.Module], batches: list[tuple[np.ndarray, ...]]) -> Step:
     """A round of what ``dcgan`` made, with Adam, in minigrad."""
-    return minigrad_round(
-        *networks, lambda params: optim.Adam(params, lr=2e-4, betas=(0.5, 0.999)), itertools.cycle(batches)
-    )
+    here = itertools.cycle(in_minigrad(batches))
+    return minigrad_round(*networks, lambda params: optim.Adam(params, lr=2e-4, betas=(0.5, 0.999)), here)
+
+
+def in_minigrad(batches: Iterable[tuple[np.ndarray, ...]]) -> list[tuple]:
+    """The batches where minigrad makes its networks: in memory or on a GPU."""
+    return [tuple(move(array, default_module()) for array in batch) for batch in batches]

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
-from benchmarks.rounds import DCGAN, Step, a_round, dcgan, minigrad_dcgan, minigrad_round, normal
+from benchmarks.rounds import DCGAN, Step, a_round, dcgan, in_minigrad, minigrad_dcgan, minigrad_round, normal
 
 import minigrad as mg
 import minigrad.nn.functional as F
 from minigrad import nn, optim
+from minigrad.backend import to_numpy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +52,20 @@ def in_pytorch(network: nn.Sequential) -> torch.nn.Sequential:
         return kind()
 
     theirs = torch.nn.Sequential(*(layer(ours) for ours in network))
-    theirs.load_state_dict({name: torch.from_numpy(np.asarray(v)) for name, v in network.state_dict().items()})
+    theirs.load_state_dict({name: torch.from_numpy(to_numpy(v)) for name, v in network.state_dict().items()})
     return theirs
 
 
 def in_turn(*arrays: np.ndarray) -> tuple[Iterator[tuple], Iterator[tuple]]:
     """Batches of the arrays, which have one axis more, again and again: for minigrad, and for PyTorch."""
     batches = list(zip(*arrays, strict=True))
-    return itertools.cycle(batches), itertools.cycle([tuple(map(torch.from_numpy, batch)) for batch in batches])
+    return itertools.cycle(in_minigrad(batches)), itertools.cycle(there(batches))
+
+
+def there(batches: Iterable[tuple[np.ndarray, ...]]) -> list[tuple[torch.Tensor, ...]]:
+    """The batches where PyTorch makes its networks: in memory or on a GPU."""
+    device = torch.get_default_device()
+    return [tuple(torch.from_numpy(array).to(device) for array in batch) for batch in batches]
 
 
 # ---------------------------------------------------------------- a round of a GAN: a step of D, then a step of G
@@ -76,9 +83,9 @@ def gan_round() -> tuple[Step, Step]:
     return ours, torch_round(*torch_networks, lambda params: torch.optim.SGD(params, lr=0.05), torch_batches)
 
 
-def dcgan_round(channels_last: bool = False) -> tuple[Step, Step]:
-    """32 x 32 pixels, 3 channels, width 64, batch 64, Adam."""
-    networks, batches = dcgan(**DCGAN)
+def dcgan_round(channels_last: bool = False, **sizes: int) -> tuple[Step, Step]:
+    """32 x 32 pixels, 3 channels, width 64, batch 64, Adam, but for other sizes."""
+    networks, batches = dcgan(**{**DCGAN, **sizes})
     theirs = torch_dcgan(networks, batches, channels_last)
     return minigrad_dcgan(networks, batches), theirs
 
@@ -88,7 +95,7 @@ def torch_dcgan(
 ) -> Step:
     """The same as ``minigrad_dcgan``."""
     torch_networks = map(in_pytorch, networks)
-    torch_batches = [tuple(map(torch.from_numpy, batch)) for batch in batches]
+    torch_batches = there(batches)
     if channels_last:
         torch_networks = [network.to(memory_format=torch.channels_last) for network in torch_networks]
         torch_batches = [(x.to(memory_format=torch.channels_last), *noise) for x, *noise in torch_batches]

@@ -23,7 +23,8 @@ QUICK = {
 def run(monkeypatch, tmp_path):
     """Runs an example by its name; returns the exit code and what it summed up."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setattr(judge, "STEPS", 3)
+    untrained = lambda data, progress: judge.Classifier(data.shape, len(data.classes), rng=0)  # noqa: E731
+    monkeypatch.setattr(judge, "train_classifier", untrained)
 
     def run(name, *arguments):
         example = importlib.import_module(name)

@@ -34,7 +34,7 @@ def test_a_perceptron_learns_or_and_not_xor(example, tmp_path, capsys):
     assert summary["XOR"]["accuracy"] < 1.0
     assert summary["XOR"]["loss"] == pytest.approx(1.0, abs=1e-3)
     np.testing.assert_allclose(summary["XOR"]["outputs"], 0.5, atol=0.02)
-    assert summary["settings"] == {"steps": 500, "lr": 0.2, "seed": 0}
+    assert summary["settings"] == {"steps": 500, "lr": 0.2, "seed": 0, "backend": "numpy"}
     shown = capsys.readouterr().out
     assert "accuracy 100%" in shown
     assert "wrong" in shown
