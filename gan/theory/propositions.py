@@ -98,10 +98,10 @@ def trained_discriminator(
     data: Distribution,
     generator: nn.Module,
     *,
-    steps: int = 4000,
+    steps: int = 1500,
     batch_size: int = 512,
     lr: float = 1e-2,
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
     looks: int = 41,
 ) -> TrainedDiscriminator:
     """Trains a small discriminator against a generator that stays as it is, and compares it with D*.
@@ -109,7 +109,7 @@ def trained_discriminator(
     The game has one player; the loop is that of ``gan.train``. D has two hidden layers of 32 units, and Adam's learning
     rate falls to 0 along a cosine.
     """
-    rng = np.random.default_rng(seed)
+    rng = nn.init.generator(seed)
     discriminator = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     both = two_player(
         generator,
@@ -208,9 +208,9 @@ class Convexity:
         ]
 
 
-def convexity(p: np.ndarray, *, points: int = 50, seed: int = 0) -> Convexity:
+def convexity(p: np.ndarray, *, points: int = 50, seed: int | np.random.Generator = 0) -> Convexity:
     """Looks at C at random points of the simplex, for the probabilities p of a discrete distribution, all above 0."""
-    rng = np.random.default_rng(seed)
+    rng = nn.init.generator(seed)
     lowest, curvature_error, slope_error, chord = np.inf, 0.0, 0.0, np.inf
     for q, other in rng.dirichlet(np.ones(p.size), (points, 2)):
         hessian = mg.hessian(lambda q: best_value_of(p, q), mg.Tensor(q)).data
@@ -249,7 +249,7 @@ class Descent:
         ]
 
 
-def descend(p: np.ndarray, start: np.ndarray, *, lr: float = 0.05, steps: int = 600) -> Descent:
+def descend(p: np.ndarray, start: np.ndarray, *, lr: float = 0.05, steps: int = 300) -> Descent:
     """Gradient descent on the probabilities q themselves: D* at each step, then a step of q down V with D* fixed.
 
     After each step q is put back to the nearest point of the simplex.

@@ -29,4 +29,4 @@ class Statement:
             "<=": (operator.le, self.tolerance),
             "<": (operator.lt, -self.tolerance),
         }[self.relation]
-        return compare(abs(self.difference) if self.relation == "=" else self.difference, margin)
+        return bool(compare(abs(self.difference) if self.relation == "=" else self.difference, margin))
