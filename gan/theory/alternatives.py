@@ -29,9 +29,7 @@ def label_smoothing(p: np.ndarray, q: np.ndarray, alpha: float = 0.9) -> list[St
 
     p and q are densities above 0, the first of which are equal.
     """
-    best = highest(
-        lambda y: alpha * p * mg.log(y) + ((1.0 - alpha) * p + q) * mg.log(1.0 - y), np.zeros_like(p), np.ones_like(p)
-    )
+    best = highest(lambda y: alpha * p * mg.log(y) + ((1.0 - alpha) * p + q) * mg.log(1.0 - y), p.shape)
     formula = smoothed_discriminator(p, q, alpha)
     off = abs(best - formula).argmax()
     return [
@@ -46,7 +44,7 @@ class LeastSquares:
 
     x: np.ndarray
     d: np.ndarray  # the best D, found from the slope of its loss
-    formula: np.ndarray  # (b p + a q) / (p + q)
+    formula: np.ndarray  # (p - q) / (p + q)
     criterion: float  # 2 C(G), at that D
     chi_square: float
 
@@ -54,25 +52,24 @@ class LeastSquares:
         """The best D, and the divergence that G then goes down."""
         off = abs(self.d - self.formula).argmax()
         return [
-            Statement("LSGAN: D* = (b p + a q) / (p + q)", self.d[off], self.formula[off], "=", 1e-9),
+            Statement("LSGAN: D* = (p - q) / (p + q)", self.d[off], self.formula[off], "=", 1e-9),
             Statement("LSGAN: 2 C(G) = chi-square of 2q from p + q", self.criterion, self.chi_square),
         ]
 
 
-def least_squares(p: Distribution, q: Distribution, *, a: float = -1.0, b: float = 1.0, c: float = 0.0) -> LeastSquares:
-    """LSGAN with labels a for samples and b for data, and c for what G wants D to say.
+def least_squares(p: Distribution, q: Distribution) -> LeastSquares:
+    """LSGAN with labels 1 for data and -1 for samples, of which G wants D to say 0.
 
-    C(G) = E_p (D* - c) ** 2 / 2 + E_q (D* - c) ** 2 / 2; where b - c = 1 and b - a = 2, 2 C(G) is the chi-square.
-    Source: Mao et al. 2017, equations 3 to 9.
+    L_D = E_p (D - 1) ** 2 / 2 + E_q (D + 1) ** 2 / 2 and C(G) = E_p D* ** 2 / 2 + E_q D* ** 2 / 2.
+    Source: Mao et al. 2017, equations 3 to 8.
     """
     lows, highs = zip(p.support(), q.support(), strict=True)
     x = np.linspace(min(lows), max(highs), 4001)
     of_p, of_q = p.density(x), q.density(x)
     share = of_p / (of_p + of_q)
-    ends = np.full_like(x, min(a, b)), np.full_like(x, max(a, b))
-    d = highest(lambda y: -0.5 * share * (y - b) ** 2 - 0.5 * (1.0 - share) * (y - a) ** 2, *ends)
-    criterion = float(np.trapezoid((of_p + of_q) * (d - c) ** 2, x))
-    return LeastSquares(x, d, b * share + a * (1.0 - share), criterion, chi_square(2.0 * of_q, of_p + of_q, x))
+    d = highest(lambda y: -0.5 * share * (y - 1.0) ** 2 - 0.5 * (1.0 - share) * (y + 1.0) ** 2, x.shape, -1.0, 1.0)
+    criterion = float(np.trapezoid((of_p + of_q) * d**2, x))
+    return LeastSquares(x, d, (of_p - of_q) / (of_p + of_q), criterion, chi_square(2.0 * of_q, of_p + of_q, x))
 
 
 @dataclasses.dataclass(frozen=True)

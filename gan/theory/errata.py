@@ -60,7 +60,7 @@ def _value_of_the_best() -> float:
     """V at the D that is best at each point of a grid, found from the slope of V alone."""
     x = np.linspace(-8.0, 10.0, 1801)
     p, q = P.density(x), Q.density(x)
-    best = highest(lambda d: p * mg.log(d) + q * mg.log(1.0 - d), np.zeros_like(x), np.ones_like(x))
+    best = highest(lambda d: p * mg.log(d) + q * mg.log(1.0 - d), x.shape)
     return value(P, Q, best, x)
 
 

@@ -10,6 +10,7 @@ p is the density of the data, q that of the samples. Source: Goodfellow et al. 2
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -56,14 +57,15 @@ def pointwise_maximum(a: np.ndarray, b: np.ndarray) -> PointwiseMaximum:
     def f(y: Tensor) -> Tensor:
         return a * mg.log(y) + b * mg.log(1.0 - y)
 
-    y = highest(f, np.zeros(np.shape(a)), np.ones(np.shape(a)))
+    y = highest(f, np.shape(a))
     place = mg.Tensor(y, requires_grad=True)
     (slope,) = mg.grad(f(place).sum(), place, create_graph=True)
     return PointwiseMaximum(a, b, y, mg.grad(slope.sum(), place)[0].data)
 
 
-def highest(f: Callable[[Tensor], Tensor], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def highest(f: Callable[[Tensor], Tensor], shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Where a concave f is highest between low and high, for each element: halves the interval by the slope's sign."""
+    low, high = np.full(shape, low), np.full(shape, high)
     for _ in range(60):
         middle = mg.Tensor(0.5 * (low + high), requires_grad=True)
         rises = mg.grad(f(middle).sum(), middle)[0].data > 0
@@ -110,6 +112,8 @@ def trained_discriminator(
     rate falls to 0 along a cosine.
     """
     rng = nn.init.generator(seed)
+    generator = copy.deepcopy(generator)
+    generator.requires_grad_(False)
     discriminator = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     both = two_player(
         generator,
@@ -118,7 +122,6 @@ def trained_discriminator(
         schedule=lambda optimizer: optim.CosineAnnealingLR(optimizer, steps),
     )
     game = Game([both.players["discriminator"]], both.prior, both.noise_size)
-    generator.requires_grad_(False)
     made = GeneratedDistribution(generator, both.prior)
     x = np.union1d(data.grid(1001), made.x)
     p, q = data.density(x), made.density(x)

@@ -119,7 +119,9 @@ def slopes(figure: FigureBase, result: GeneratorSlopes) -> None:
         result.mu, result.kl_minus_jsd, color=BLUE, linewidth=6.0, alpha=0.25, label="d/dμ (KL(q, p) − 2 JSD), integral"
     )
     ax.plot(result.mu, result.non_saturating, color=BLUE, linewidth=1.8, label="non-saturating loss, autodiff")
-    ax.set(xlabel="μ: how far the samples, N(μ, 1), are from the data, N(0, 1)", ylabel="slope by μ, nats", ylim=(0, None))
+    ax.set(
+        xlabel="μ: how far the samples, N(μ, 1), are from the data, N(0, 1)", ylabel="slope by μ, nats", ylim=(0, None)
+    )
     ax.set_xlim(result.mu[0], result.mu[-1])
     ax.set_title("with the best D, one loss dies far away, the other grows")
     ax.legend(fontsize=9, loc="upper left")
