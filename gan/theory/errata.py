@@ -73,9 +73,7 @@ def _in_both_terms() -> float:
 
 def _smoothed(real: float, fake_share: float) -> float:
     """The best D where p = q, when the data's log D weighs real and their log(1 - D) weighs fake_share."""
-    return highest(
-        lambda d: real * mg.log(d) + (fake_share + 1.0) * mg.log(1.0 - d), np.array(0.0), np.array(1.0)
-    ).item()
+    return highest(lambda d: real * mg.log(d) + (fake_share + 1.0) * mg.log(1.0 - d), ()).item()
 
 
 def _loss_at_the_end(generator: bool) -> float:
