@@ -20,7 +20,7 @@ from .statement import Statement
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorSlopes:
-    """Slopes by mu for p = N(0, 1) and q = N(mu, 1), at several mu, in nats per unit of x."""
+    """Slopes by mu for p = N(0, 1) and q = N(mu, std ** 2), at several mu, in nats per unit of x."""
 
     mu: np.ndarray
     saturating: np.ndarray  # of the losses, by autodiff through the generator mu + z
@@ -45,28 +45,31 @@ class GeneratorSlopes:
         ]
 
 
-def generator_slopes(mu: np.ndarray) -> GeneratorSlopes:
-    """The slopes of both losses at each mu, against those of the divergences that they are said to belong to."""
-    losses = [[loss_slope(named(name), m) for m in mu] for name in ("saturating", "non-saturating")]
-    return GeneratorSlopes(mu, *map(np.array, losses), *np.array([divergence_slopes(m) for m in mu]).T)
+def generator_slopes(mu: np.ndarray, std: float = 1.0) -> GeneratorSlopes:
+    """The slopes of both losses at each mu, against those of the divergences that they are said to belong to.
+
+    Samples have the standard deviation std. Where it is 1, KL(q || p) and KL(p || q) have the same slope.
+    """
+    losses = [[loss_slope(named(name), m, std) for m in mu] for name in ("saturating", "non-saturating")]
+    return GeneratorSlopes(mu, *map(np.array, losses), *np.array([divergence_slopes(m, std) for m in mu]).T)
 
 
-def loss_slope(objective: Objective, mu: float) -> float:
-    """dL_G/dmu for the generator G(z) = mu + z and z from N(0, 1), with D* for N(0, 1) against N(mu, 1) held fixed."""
+def loss_slope(objective: Objective, mu: float, std: float = 1.0) -> float:
+    """dL_G/dmu for G(z) = mu + std z and z from N(0, 1), with D* for N(0, 1) against N(mu, std ** 2) held fixed."""
     z, weight = quadrature(Normal(), Normal())
     place = mg.Tensor(np.array(mu), requires_grad=True)
-    x = place + z
-    logits = 0.5 * (x - mu) ** 2 - 0.5 * x**2  # log p - log q
+    x = place + std * z
+    logits = 0.5 * ((x - mu) / std) ** 2 + np.log(std) - 0.5 * x**2  # log p - log q
     # An objective takes a plain mean of samples; these are points of an integral, each with its own weight.
     (by_logit,) = mg.grad(objective.generator_loss(logits) * z.size, logits)
     return mg.grad(logits, place, by_logit.data * weight * Normal().density(z))[0].item()
 
 
-def divergence_slopes(mu: float) -> tuple[float, float]:
-    """d/dmu of 2 JSD and of KL(q || p) - 2 JSD, as integrals of dq/dmu = (x - mu) q times a logarithm."""
-    p, q = Normal(), Normal(mu)
+def divergence_slopes(mu: float, std: float = 1.0) -> tuple[float, float]:
+    """d/dmu of 2 JSD and of KL(q || p) - 2 JSD, as integrals of dq/dmu = (x - mu) q / std ** 2 times a logarithm."""
+    p, q = Normal(), Normal(mu, std)
     x, weight = quadrature(p, q)
-    by_mu = (x - mu) * q.density(x) * weight
+    by_mu = (x - mu) / std**2 * q.density(x) * weight
     log_p, log_q = p.log_density(x), q.log_density(x)
     jsd = by_mu @ (np.log(2.0) + log_q - np.logaddexp(log_p, log_q))
     return float(jsd), float(by_mu @ (log_q - log_p) - jsd)
