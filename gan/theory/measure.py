@@ -106,7 +106,7 @@ def _log_density(who: str, name: str, density: Density, x: np.ndarray | None) ->
         if x is None:
             raise ValueError(f"{who}: {name} is a distribution and needs the points x here")
         return density.log_density(x)
-    if callable(density):
+    if callable(density) and not isinstance(density, type):
         if x is None:
             raise ValueError(f"{who}: {name} is a function and needs the points x")
         density = density(x)
