@@ -19,10 +19,10 @@ from ..game import two_player
 from ..objectives import named
 from .alternatives import least_squares
 from .divergences import chi_square, jsd, kl
-from .propositions import highest
+from .propositions import highest, highest_value
 from .slopes import divergence_slopes, loss_slope
 from .transport import wasserstein
-from .value import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value, value
+from .value import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value
 
 LOG_2 = 0.5 * LOG_4
 P, Q = Normal(), Normal(2.0)
@@ -57,11 +57,8 @@ class Erratum:
 
 
 def _value_of_the_best() -> float:
-    """V at the D that is best at each point of a grid, found from the slope of V alone."""
-    x = np.linspace(-8.0, 10.0, 1801)
-    p, q = P.density(x), Q.density(x)
-    best = highest(lambda d: p * mg.log(d) + q * mg.log(1.0 - d), x.shape)
-    return value(P, Q, best, x)
+    """V at the D that is best at each point, found from the slope of V alone."""
+    return highest_value(P, Q, np.linspace(-8.0, 10.0, 1801))
 
 
 def _in_both_terms() -> float:

@@ -27,7 +27,7 @@ from .divergences import jsd, total_variation
 from .generated import GeneratedDistribution, logits
 from .measure import Density
 from .statement import Statement
-from .value import LOG_4, best_value, optimal_discriminator
+from .value import LOG_4, best_value, optimal_discriminator, value
 
 # ---------------------------------------------------------------- proposition 1
 
@@ -71,6 +71,13 @@ def highest(f: Callable[[Tensor], Tensor], shape: tuple[int, ...], low: float = 
         rises = mg.grad(f(middle).sum(), middle)[0].data > 0
         low, high = np.where(rises, middle.data, low), np.where(rises, high, middle.data)
     return 0.5 * (low + high)
+
+
+def highest_value(p: Distribution, q: Distribution, x: np.ndarray) -> float:
+    """The most that V(D, G) can be, by the D that is best at each point of the grid x, found from V's slope alone."""
+    of_p, of_q = p.density(x), q.density(x)
+    best = highest(lambda d: of_p * mg.log(d) + of_q * mg.log(1.0 - d), x.shape)
+    return value(of_p, of_q, best, x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,3 +30,9 @@ class Statement:
             "<": (operator.lt, -self.tolerance),
         }[self.relation]
         return bool(compare(abs(self.difference) if self.relation == "=" else self.difference, margin))
+
+    def __str__(self) -> str:
+        """A line of a table: text, left, relation, right, difference and verdict, in columns of fixed width."""
+        verdict = "holds" if self.holds else "FAILS"
+        sides = f"{self.left:11.6f} {self.relation:>2s} {self.right:10.6f}"
+        return f"{self.text:56s}{sides}  {self.difference:10.1e}  {verdict}"

@@ -5,14 +5,16 @@ The same functions serve the notebook, which hands them figures of pyplot, and s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from minigrad.messages import shown
+
 from ..theory import LOG_4, optimal_discriminator
-from ..theory.alternatives import LeastSquares, ParallelLines, smoothed_discriminator
+from ..theory.alternatives import Duality, LeastSquares, ParallelLines, smoothed_discriminator
 from ..theory.dirac import Dirac
 from ..theory.propositions import Criterion, Descent, ParametrisedDescent, TrainedDiscriminator
 from ..theory.slopes import GeneratorSlopes
@@ -50,8 +52,9 @@ def trained_discriminator(figure: FigureBase, result: TrainedDiscriminator) -> N
     left.plot(x, result.d_star, color=BLUE, linewidth=5.0, alpha=0.25, label="D* = p/(p + q)")
     left.plot(x, result.d, color=BLUE, linestyle="--", linewidth=2.0, label="D, trained")
     low, high = x[seen][0], x[seen][-1]
-    left.set(xlabel="x", title="D against G that stays as it is", xlim=(low - 0.5, high + 0.5), ylim=(0, 1.05))
-    left.legend(fontsize=9, loc="center left", bbox_to_anchor=(0.0, 0.62))
+    beyond = 0.4 * (high - low)
+    left.set(xlabel="x", title="D against G that stays as it is", xlim=(low - beyond, high + beyond), ylim=(0, 1.05))
+    left.legend(fontsize=9, loc="best")
     right.plot(result.steps, result.value, color=PURPLE, linewidth=2.0, label="V(D, G)")
     _level(right, result.best, "C(G) = V(D*, G)")
     _level(right, -LOG_4, "−log 4: D = ½", below=True)
@@ -86,8 +89,8 @@ def descent(figure: FigureBase, result: Descent) -> None:
         left.plot(steps, q, color=f"C{i}", linewidth=2.0)
         left.axhline(p, color=f"C{i}", linestyle=":", linewidth=1.5)
     left.set(xlabel="steps down V(D*, q)", ylabel="probability", title="q (lines) goes to p (dotted)", ylim=(0, None))
-    left.set_xscale("symlog", linthresh=10)
-    left.set_xlim(0, steps[-1])
+    there = np.abs(result.path - result.p).max(axis=1) < 1e-3
+    left.set_xlim(0, steps[there][0] if there.any() else steps[-1])
     above = result.best + LOG_4
     right.semilogy(steps[above > 1e-15], above[above > 1e-15], color=PURPLE, linewidth=2.0)  # less is rounding
     right.set(xlabel="steps down V(D*, q)", ylabel="C + log 4, nats", title="C goes to −log 4, straight down")
@@ -189,16 +192,75 @@ def parallel_lines(figure: FigureBase, result: ParallelLines) -> None:
     ax.legend(fontsize=9)
 
 
+def duality(figure: FigureBase, result: Duality) -> None:
+    """W1 from both sides: on the left the cheapest plan, on the right the best potential."""
+    left, right = _axes(figure, 2)
+    p, q, solved = result.p, result.q, result.transport
+    for i, j in np.argwhere(solved.plan > 1e-9):
+        ends, mass = (p.values[i], q.values[j]), solved.plan[i, j]
+        left.plot(ends, (1, 0), color=PURPLE, alpha=0.4, linewidth=40.0 * mass, zorder=0)
+        left.text(np.mean(ends), 0.5, f"{mass:.2g}", ha="center", va="center")
+    left.scatter(p.values, np.ones(p.values.shape), 1500.0 * p.probabilities, color="black")
+    left.scatter(q.values, np.zeros(q.values.shape), 1500.0 * q.probabilities, color=GREEN)
+    left.set(xlabel="x", yticks=[0, 1], yticklabels=["q", "p"], ylim=(-0.4, 1.4))
+    left.margins(x=0.1)
+    left.set_title(f"the cheapest plan costs {solved.distance:.4g}")
+    x, f = np.concatenate([p.values, q.values]), np.concatenate([solved.potential_p, solved.potential_q])
+    order = np.argsort(x)
+    right.plot(x[order], f[order], color=BLUE, linewidth=2.0, zorder=0)
+    right.scatter(p.values, solved.potential_p, color="black", label="f at the points of p")
+    right.scatter(q.values, solved.potential_q, color=GREEN, label="f at the points of q")
+    right.set(xlabel="x", ylabel="f, the potential", title=f"the best potential sees {solved.dual:.4g}", aspect="equal")
+    right.legend(fontsize=9)
+
+
 def residual(
     figure: FigureBase, mu: Sequence[float], right: Sequence[float], printed: Sequence[float], names: tuple[str, str]
-) -> None:
-    """A formula beside what it should be, by mu: what lies between them is red. names are those of the two."""
+) -> str:
+    """A formula beside what it should be, by mu: what lies between them is red. names are those of the two.
+
+    Returns the title, which says how far off the formula is.
+    """
     (ax,) = _axes(figure)
+    worst = np.abs(np.subtract(right, printed)).max()
+    verdict = f"{names[1]}: " + ("no residual" if worst < 1e-6 else f"a residual of as much as {worst:.3g}")
     ax.plot(mu, right, color=GREEN, linewidth=5.0, alpha=0.4, label=names[0])
     ax.plot(mu, printed, color="black", linewidth=1.6, label=names[1])
     ax.fill_between(mu, right, printed, color=RED, alpha=0.35, linewidth=0, label="residual")
-    worst = np.abs(np.subtract(right, printed)).max()
-    verdict = "no residual" if worst < 1e-6 else f"off by as much as {worst:.3g} nats"
     ax.set_title(verdict, color=GREEN if worst < 1e-6 else RED)
-    ax.set(xlabel="μ, where p = N(0, 1) and q = N(μ, 1)", ylabel="nats")
+    ax.set_xlabel("μ, where p = N(0, 1) and q = N(μ, 1)")
     ax.legend(fontsize=9)
+    return verdict
+
+
+def compare(
+    figure: FigureBase,
+    typed: Callable[[float], float],
+    measured: Callable[[float], float],
+    mu: Sequence[float] = tuple(np.linspace(-3.0, 3.0, 25)),
+) -> str:
+    """The check of an exercise: what a function of mu returns, beside what is measured; see ``residual``.
+
+    Where there is nothing to compare yet, the measured curve is drawn alone. Returns the title, which says what to do.
+    """
+    name, right, answers = typed.__name__, [measured(m) for m in mu], [typed(m) for m in mu]
+    if not (problem := _not_yet(name, mu, answers)):
+        return residual(figure, mu, right, answers, ("measured", name))
+    (ax,) = _axes(figure)
+    ax.plot(mu, right, color=GREEN, linewidth=5.0, alpha=0.4, label="measured")
+    ax.set_title(problem, fontsize=10)
+    ax.set_xlabel("μ, where p = N(0, 1) and q = N(μ, 1)")
+    ax.legend(fontsize=9)
+    return problem
+
+
+def _not_yet(name: str, mu: Sequence[float], answers: list[object]) -> str:
+    """Why answers cannot be compared; nothing, if they can."""
+    for m, answer in zip(mu, answers, strict=True):
+        if answer is ...:
+            return f"{name} returns ... so far: type the printed formula in its place"
+        if np.shape(answer) != () or not isinstance(answer, int | float | np.number):
+            return f"{name} must return a number for each mu: at {m:g} it returns {shown(answer)}"
+        if not np.isfinite(answer):
+            return f"{name} must return a finite number for each mu: at {m:g} it returns {answer}"
+    return ""
