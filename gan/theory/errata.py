@@ -64,8 +64,8 @@ def _value_of_the_best() -> float:
 def _in_both_terms() -> float:
     """E_p log D* + E_p log(1 - D*)."""
     x = np.linspace(-8.0, 10.0, 1801)
-    best = optimal_discriminator(P, Q, x)
-    return float(np.trapezoid(P.density(x) * np.log(best * (1.0 - best)), x))
+    best, doubt = optimal_discriminator(P, Q, x), optimal_discriminator(Q, P, x)
+    return float(np.trapezoid(P.density(x) * (np.log(best) + np.log(doubt)), x))
 
 
 def _smoothed(real: float, fake_share: float) -> float:
