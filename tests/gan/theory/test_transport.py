@@ -112,6 +112,24 @@ def test_what_is_not_a_distribution_is_refused(wrong):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        (Normal(), Normal(1.0, 2.0)),
+        (Mixture([Normal(-2.0, 0.3), Normal(2.0, 0.5)], [1.0, 3.0]), Normal(0.5)),
+        (Normal(), Normal(3.0)),
+    ],
+)
+def test_on_a_grid(p, q):
+    """Distributions, functions and arrays on a grid: the area between the distribution functions, by another way."""
+    x = np.linspace(-20.0, 20.0, 8001)
+    expected = wasserstein(p, q)
+    for given_p, given_q in ((p, q), (p.density, q), (p.density(x), q.density), (p.density(x), q.density(x))):
+        assert wasserstein(given_p, given_q, x) == pytest.approx(expected, abs=1e-5)
+    assert wasserstein(2.0 * p.density(x), 0.5 * q.density(x), x) == pytest.approx(expected, abs=1e-5)
+    assert wasserstein(p, p, x) == 0.0
+
+
 # ---------------------------------------------------------------- as a linear program
 
 
