@@ -263,10 +263,15 @@ def descend(p: np.ndarray, start: np.ndarray, *, lr: float = 0.05, steps: int = 
     """Gradient descent on the probabilities q themselves: D* at each step, then a step of q down V with D* fixed.
 
     After each step q is put back to the nearest point of the simplex.
+
+    Raises:
+        ValueError: when q is not above 0 everywhere, as after too long a step: where q is 0 V's slope is infinite.
     """
     q = np.array(start, float)
     path = [q]
     for _ in range(steps):
+        if not (q > 0).all():
+            raise ValueError(f"descend: q must stay above 0; start inside, or take a lower lr than {lr:g}")
         d_star = optimal_discriminator(p, q)
         q = nearest_probabilities(q - lr * slope(value_at, p, q, d_star))
         path.append(q)
