@@ -49,7 +49,7 @@ class Pair:
         Raises:
             ValueError: when it is not defined, as where both densities are infinite.
         """
-        total = float((self.weight * f).sum())
+        total = float(weighted(self.weight, f).sum())
         if np.isnan(total):
             raise ValueError("a density is infinite at a point; gan.theory.GeneratedDistribution integrates over such")
         return total

@@ -113,6 +113,7 @@ def test_kl_is_infinite_where_samples_miss_data():
     assert kl(narrow, wide) == pytest.approx(LOG_2, rel=1e-12)
     assert kl(narrow, wide, x) == pytest.approx(LOG_2, rel=1.1e-3)  # the edge falls within a cell
     assert kl(narrow, Uniform(2.0, 3.0)) == math.inf
+    assert kl(Uniform(-1.0, 2.0), narrow) == math.inf  # the jump at 0 has a point that weighs nothing
     assert kl([0.5, 0.5, 0.0], [0.5, 0.0, 0.5]) == chi_square([1.0, 0.0], [0.0, 1.0]) == math.inf
 
 
