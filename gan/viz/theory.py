@@ -46,7 +46,7 @@ def trained_discriminator(figure: FigureBase, result: TrainedDiscriminator) -> N
     left, right = _axes(figure, 2)
     seen = result.p + result.q > 1e-3
     x = result.x
-    left.axvspan(x[seen][0], x[seen][-1], color="0.95", label="p + q > 0.001", zorder=0)
+    left.axvspan(x[seen][0], x[seen][-1], facecolor="0.95", edgecolor="0.6", label="p + q > 0.001", zorder=0)
     left.plot(x, result.p, color="black", linestyle=":", linewidth=2.0, label="p, the data")
     left.plot(x, result.q, color=GREEN, linewidth=2.0, label="q, the samples")
     left.plot(x, result.d_star, color=BLUE, linewidth=5.0, alpha=0.25, label="D* = p/(p + q)")
@@ -139,7 +139,7 @@ def dirac(figure: FigureBase, result: Dirac) -> None:
         f"simultaneous, R1 {result.gamma:g}": (result.penalised, GREEN),
     }
     reach = 1.1 * max(abs(path).max() for path, _ in paths.values())
-    theta, psi = np.meshgrid(*[np.linspace(-reach, reach, 15)] * 2)
+    theta, psi = np.meshgrid(*[np.linspace(-reach, reach, 11)] * 2)
     d = 1.0 / (1.0 + np.exp(-theta * psi))
     left.quiver(theta, psi, d * psi, -d * theta, color="0.75", width=0.004, zorder=0)
     for name, (path, color) in paths.items():
@@ -199,7 +199,7 @@ def duality(figure: FigureBase, result: Duality) -> None:
     for i, j in np.argwhere(solved.plan > 1e-9):
         ends, mass = (p.values[i], q.values[j]), solved.plan[i, j]
         left.plot(ends, (1, 0), color=PURPLE, alpha=0.4, linewidth=40.0 * mass, zorder=0)
-        left.text(np.mean(ends), 0.5, f"{mass:.2g}", ha="center", va="center")
+        left.text(np.average(ends, weights=(1, 2)), 1 / 3, f"{mass:.2g}", ha="center", va="center")
     left.scatter(p.values, np.ones(p.values.shape), 1500.0 * p.probabilities, color="black")
     left.scatter(q.values, np.zeros(q.values.shape), 1500.0 * q.probabilities, color=GREEN)
     left.set(xlabel="x", yticks=[0, 1], yticklabels=["q", "p"], ylim=(-0.4, 1.4))
@@ -259,7 +259,7 @@ def _not_yet(name: str, mu: Sequence[float], answers: list[object]) -> str:
     for m, answer in zip(mu, answers, strict=True):
         if answer is ...:
             return f"{name} returns ... so far: type the printed formula in its place"
-        if np.shape(answer) != () or not isinstance(answer, int | float | np.number):
+        if np.shape(answer) != () or np.asarray(answer).dtype.kind not in "iuf":
             return f"{name} must return a number for each mu: at {m:g} it returns {shown(answer)}"
         if not np.isfinite(answer):
             return f"{name} must return a finite number for each mu: at {m:g} it returns {answer}"
