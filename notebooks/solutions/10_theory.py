@@ -149,14 +149,46 @@ print(draw.compare(narrow(), twice_c, measured_squares, mu=np.linspace(-1.5, 1.5
 plt.show()
 
 # %% [markdown]
-# ### The claims above
+# ### All six as printed
+#
+# This is what you saw, if you typed what was printed. Each formula is right at $\mu = 0$, where $q = p$, and nowhere
+# else.
+
 
 # %%
-mu = 2.0
-p, q = P.density(X), Normal(mu).density(X)
-d = p / (p + q)
-assert E(p, np.log(d)) + E(p, np.log(1 - d)) < -LOG_4  # exercise 2, as printed
-assert np.isclose(goes_down(mu), 2 * kl((p + q) / 2, p, X))
+def six_as_printed(mu):
+    """What the printed formulas say, in the order of the exercises."""
+    p, q = P.density(X), Normal(mu).density(X)
+    d, m = p / (p + q), (p + q) / 2
+    return (
+        jsd(p, q, X) - LOG_4,
+        E(p, np.log(d)) + E(p, np.log(1 - d)),
+        -LOG_4 + kl(p, (q + q) / 2, X) + kl(q, (p + q) / 2, X),
+        -LOG_4 + E(p, np.log2(p / m)) + E(q, np.log2(q / m)),
+        2 * jsd(p, q, X),
+        chi_square(p + q, 2 * q, X),
+    )
+
+
+mu = np.linspace(-1.5, 1.5, 13)
+printed = np.transpose([six_as_printed(m) for m in mu])
+measured = [measured_c] * 4 + [measured_descent, measured_squares]
+
+figure = plt.figure(figsize=(9, 7.5))
+for part, i in zip(figure.subfigures(3, 2).flat, range(6)):
+    right = np.array([measured[i](m) for m in mu])
+    draw.residual(part, mu, right, printed[i], ("measured", f"exercise {i + 1}"))
+    assert mu[abs(printed[i] - right) < 1e-6] == [0.0]
+plt.show()
+
+# %% [markdown]
+# ### The other claims above
+
+# %%
+_, falls, *_, explodes = six_as_printed(2.0)
+assert falls < -LOG_4
+assert explodes > 10 * twice_c(2.0)
+p, q = P.density(X), Normal(2.0).density(X)
+assert np.isclose(goes_down(2.0), 2 * kl((p + q) / 2, p, X))
 assert goes_down(3.0) - goes_down(2.0) > goes_down(2.0) - goes_down(1.0)
 assert jsd(P, Normal(3.0)) - jsd(P, Normal(2.0)) < jsd(P, Normal(2.0)) - jsd(P, Normal(1.0))
-assert chi_square(p + q, 2 * q, X) > 10 * twice_c(mu)  # exercise 6, as printed
