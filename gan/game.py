@@ -114,7 +114,8 @@ class Game:
     all move at once. Algorithm 1 takes turns; much theory is about simultaneous moves.
 
     Raises:
-        ValueError: when two players have the same name, or one has several steps in a round of simultaneous moves.
+        ValueError: when two players have the same name; with simultaneous moves also when a player has several steps
+            in a round, or two share a parameter.
     """
 
     def __init__(self, players: Sequence[Player], prior: Distribution, noise_size: int, *, simultaneous: bool = False):
@@ -127,6 +128,9 @@ class Game:
             raise ValueError(f"players need different names, got {', '.join(player.name for player in players)}")
         if simultaneous and any(player.steps > 1 for player in players):
             raise ValueError("simultaneous moves are one for each player in a round: steps must be 1")
+        own = [set(player.parameters) for player in players]
+        if simultaneous and len(set().union(*own)) < sum(map(len, own)):
+            raise ValueError("simultaneous moves are of a parameter by one player: none may belong to two")
         self.simultaneous = simultaneous
         self.players = {player.name: player for player in players}
         self._others = {player.name: _Bystanders(player, players) for player in players}

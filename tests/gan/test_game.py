@@ -514,6 +514,19 @@ def test_two_networks_at_once_go_where_each_alone_would_go(objective):
         assert everything(alone.players[name]) == everything(game.players[name])
 
 
+def sharing(simultaneous):
+    """A game of two players who own the same number."""
+    number = Number(1.0)
+    players = [number_player(name, number, lambda batch: number().sum(), 0.1) for name in "ab"]
+    return gan.Game(players, gan.data.Normal(), 1, simultaneous=simultaneous)
+
+
+def test_in_turn_two_may_move_the_same_number():
+    game = sharing(simultaneous=False)
+    game.play_round(drawn_in_turn(0.0, 0.0))
+    assert game.players["a"].parameters[0].item() == pytest.approx(0.8, rel=1e-15)
+
+
 def at_once(objective="non-saturating", **options):
     networks = Network([2, 4, 1], seed=1), Network([1, 5, 1], seed=2)
     return gan.two_player(
@@ -623,6 +636,7 @@ MISTAKES = {
     "'wishful' is not one of non-saturating, saturating": lambda: make_game("wishful"),
     "painter: steps must be at least 1, got 0": lambda: linear_player("painter", steps=0),
     "simultaneous moves are one for each player in a round: steps must be 1": lambda: at_once(k=2),
+    "simultaneous moves are of a parameter by one player: none may belong to two": lambda: sharing(simultaneous=True),
     "different names, got a, b, a": lambda: gan.Game([linear_player(n) for n in "aba"], gan.data.Normal(), 1),
     "no player 'critic', only discriminator, generator": lambda: make_game()[0].step("critic", {}),
     "the state is of critic, the players are discriminator, generator": lambda: make_game()[0].load_state_dict(
