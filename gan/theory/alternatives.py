@@ -31,9 +31,8 @@ def label_smoothing(p: np.ndarray, q: np.ndarray, alpha: float = 0.9) -> list[St
     """
     best = highest(lambda y: alpha * p * mg.log(y) + ((1.0 - alpha) * p + q) * mg.log(1.0 - y), p.shape)
     formula = smoothed_discriminator(p, q, alpha)
-    off = abs(best - formula).argmax()
     return [
-        Statement(f"labels {alpha:g} and 0: D* = {alpha:g} p / (p + q)", best[off], formula[off], "=", 1e-12),
+        Statement.everywhere(f"labels {alpha:g} and 0: D* = {alpha:g} p / (p + q)", best, formula, 1e-12),
         Statement("then D* is not 1/2 where p = q, but", best[0], 0.5 * alpha, "=", 1e-12),
     ]
 
@@ -50,9 +49,8 @@ class LeastSquares:
 
     def statements(self) -> list[Statement]:
         """The best D, and the divergence that G then goes down."""
-        off = abs(self.d - self.formula).argmax()
         return [
-            Statement("LSGAN: D* = (p - q) / (p + q)", self.d[off], self.formula[off], "=", 1e-9),
+            Statement.everywhere("LSGAN: D* = (p - q) / (p + q)", self.d, self.formula),
             Statement("LSGAN: 2 C(G) = chi-square of 2q from p + q", self.criterion, self.chi_square),
         ]
 
@@ -83,9 +81,8 @@ class ParallelLines:
     def statements(self) -> list[Statement]:
         """One distance says how far to go, the other one only that there is a way to go."""
         apart = self.theta != 0
-        off = abs(self.distance - abs(self.theta)).argmax()
         return [
-            Statement("two lines: W1 = |theta|", self.distance[off], abs(self.theta[off])),
+            Statement.everywhere("two lines: W1 = |theta|", self.distance, abs(self.theta)),
             Statement("two lines: JSD = log 2, however near", self.divergence[apart].min(), np.log(2.0)),
             Statement("two lines: JSD = 0 if they are one", self.divergence[~apart].max(), 0.0),
         ]

@@ -19,6 +19,7 @@ from ..data import Discrete, Distribution
 Density = Distribution | Callable[[np.ndarray], np.ndarray] | np.ndarray
 
 CELLS = 150  # across the support of each distribution
+MARGIN = 5  # on either side of both, in widths of both together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +85,12 @@ def pair(who: str, p: Density, q: Density, x: np.ndarray | None = None) -> Pair:
 def quadrature(p: Distribution, q: Distribution) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights for integrals over both: Gauss-Legendre points in cells that fit each of the two.
 
-    Beyond both there is a margin as wide as both together, for ratios such as p ** 2 / q, whose mass may lie there.
+    Beyond both there is a wide margin, for ratios such as p ** 2 / q, whose mass may lie there.
     """
     lows, highs = zip(p.support(), q.support(), strict=True)
     low, high = min(lows), max(highs)
-    wide = np.linspace(2.0 * low - high, 2.0 * high - low, 3 * CELLS + 1)
+    margin = MARGIN * (high - low)
+    wide = np.linspace(low - margin, high + margin, (2 * MARGIN + 1) * CELLS + 1)
     edges = np.unique(np.concatenate([p.grid(CELLS + 1), q.grid(CELLS + 1), wide]))
     nodes, weights = np.polynomial.legendre.leggauss(8)
     half = 0.5 * np.diff(edges)[:, None]

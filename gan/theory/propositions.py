@@ -44,9 +44,8 @@ class PointwiseMaximum:
     def statements(self) -> list[Statement]:
         """Proposition 1, at each point by itself."""
         best = self.a / (self.a + self.b)
-        off = np.abs(self.y - best).argmax()
         return [
-            Statement("1: a log y + b log(1 - y) is largest at a / (a + b)", self.y[off], best[off], "=", 1e-12),
+            Statement.everywhere("1: a log y + b log(1 - y) is largest at a / (a + b)", self.y, best, 1e-12),
             Statement("1: it is a maximum: curvature below 0", self.curvature.max(), 0.0, "<"),
         ]
 

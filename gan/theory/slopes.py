@@ -30,15 +30,11 @@ class GeneratorSlopes:
 
     def statements(self) -> list[Statement]:
         """Which divergence each loss goes down, and what becomes of it far away; mu has to reach 6 at least."""
-        worst = abs(self.saturating - self.jsd).argmax()
-        worst_ns = abs(self.non_saturating - self.kl_minus_jsd).argmax()
         far = abs(self.saturating[self.mu >= 6.0]).max()
         return [
-            Statement("slope of the saturating loss = d(2 JSD)", self.saturating[worst], self.jsd[worst]),
-            Statement(
-                "slope of the non-saturating loss = d(KL(q||p) - 2 JSD)",
-                self.non_saturating[worst_ns],
-                self.kl_minus_jsd[worst_ns],
+            Statement.everywhere("slope of the saturating loss = d(2 JSD)", self.saturating, self.jsd),
+            Statement.everywhere(
+                "slope of the non-saturating loss = d(KL(q||p) - 2 JSD)", self.non_saturating, self.kl_minus_jsd
             ),
             Statement("far away the saturating slope dies", far, 0.1 * self.saturating.max(), "<"),
             Statement("far away the other one grows", 0.0, np.diff(self.non_saturating).min(), "<"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import operator
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
@@ -15,6 +17,16 @@ class Statement:
     right: float
     relation: str = "="  # or "<=", "<"
     tolerance: float = 1e-9
+
+    @classmethod
+    def everywhere(cls, text: str, left: np.ndarray, right: np.ndarray, tolerance: float = 1e-9) -> Statement:
+        """left = right for all elements of two arrays: the pair that differs most, or the largest if none differs.
+
+        Rounding alone does not choose, as it is another one on each machine.
+        """
+        off = np.abs(left - right)
+        i = off.argmax() if not off.max() <= tolerance else np.argmax(right)
+        return cls(text, left[i], right[i], "=", tolerance)
 
     @property
     def difference(self) -> float:

@@ -88,6 +88,13 @@ def test_chi_square_of_normals_of_different_widths(std, mu):
     assert chi_square(Normal(mu, std), Normal()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("std", [1.42, 1.5, 3.0])
+def test_chi_square_without_end(std):
+    """From twice the variance on, p ** 2 / q does not fall."""
+    assert chi_square(Normal(0.5, std), Normal()) == math.inf
+    assert chi_square(Normal(), Normal(0.5, std)) < math.inf
+
+
 def overlap_of(p, q):
     return max(min(p.high, q.high) - max(p.low, q.low), 0.0)
 
