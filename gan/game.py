@@ -66,6 +66,12 @@ class Player:
         Raises:
             FloatingPointError: when the loss is not a finite number; nothing has been changed then.
         """
+        value = self.find_gradients(batch)
+        self.optimizer.step()
+        return value
+
+    def find_gradients(self, batch: Batch) -> float:
+        """The first half of a step: the parameters get their gradients, and stay. Returns the loss."""
         before = _copies(self.buffers)
         loss = self._loss_of(batch)
         value = loss.item() if at_hand(loss.data) else loss.data.reshape(())
@@ -73,9 +79,7 @@ class Player:
             _put_back(self.buffers, before)
             raise not_finite(self.name, value)
         self.optimizer.zero_grad()
-        loss.backward()
-        del loss  # and with it the graph, whose memory the optimizer's step can use
-        self.optimizer.step()
+        loss.backward()  # on return the graph is gone, and the optimizer's step can use its memory
         return value
 
     def _loss_of(self, batch: Batch) -> Tensor:
@@ -108,11 +112,15 @@ class Player:
 class Game:
     """Players in the order in which they move, and the noise they draw.
 
+    With simultaneous moves all look at the game as it stood before the round, each on a batch of its own, and then
+    all move at once. Algorithm 1 takes turns; much theory is about simultaneous moves.
+
     Raises:
-        ValueError: when two players have the same name.
+        ValueError: when two players have the same name; with simultaneous moves also when a player has several steps
+            in a round, or two share a parameter.
     """
 
-    def __init__(self, players: Sequence[Player], prior: Distribution, noise_size: int):
+    def __init__(self, players: Sequence[Player], prior: Distribution, noise_size: int, *, simultaneous: bool = False):
         _check("Game", "players", players, list | tuple, "a list of gan.Player")
         for player in players:
             _check("Game", "a player", player, Player, "a gan.Player")
@@ -120,6 +128,12 @@ class Game:
         check_integers("Game", 1, noise_size=noise_size)
         if len({player.name for player in players}) < len(players):
             raise ValueError(f"players need different names, got {', '.join(player.name for player in players)}")
+        if simultaneous and any(player.steps > 1 for player in players):
+            raise ValueError("simultaneous moves are one for each player in a round: steps must be 1")
+        own = [set(player.parameters) for player in players]
+        if simultaneous and len(set().union(*own)) < sum(map(len, own)):
+            raise ValueError("simultaneous moves are of a parameter by one player: none may belong to two")
+        self.simultaneous = simultaneous
         self.players = {player.name: player for player in players}
         self._others = {player.name: _Bystanders(player, players) for player in players}
         self.prior = prior
@@ -142,13 +156,26 @@ class Game:
 
     def play_round(self, draw: Callable[[], Batch]) -> dict[str, float | Array]:
         """One round of Algorithm 1: each player takes its steps, each on a new batch. Returns each one's last loss."""
+        losses = self._move_at_once(draw) if self.simultaneous else self._take_turns(draw)
+        for player in self.players.values():
+            if player.schedule is not None:
+                player.schedule.step()
+        return losses
+
+    def _take_turns(self, draw: Callable[[], Batch]) -> dict[str, float]:
         losses = {}
         for name, player in self.players.items():
             for _ in range(player.steps):
                 losses[name] = self.step(name, draw())
+        return losses
+
+    def _move_at_once(self, draw: Callable[[], Batch]) -> dict[str, float]:
+        losses = {}
+        for name, player in self.players.items():
+            with self._others[name].left_alone():
+                losses[name] = player.find_gradients(draw())
         for player in self.players.values():
-            if player.schedule is not None:
-                player.schedule.step()
+            player.optimizer.step()
         return losses
 
     def state_dict(self) -> dict[str, Any]:
@@ -177,8 +204,10 @@ class TwoPlayerGame(Game):
         objective: Objective,
         players: Sequence[Player],
         prior: Distribution,
+        *,
+        simultaneous: bool = False,
     ):
-        super().__init__(players, prior, _noise_size(generator))
+        super().__init__(players, prior, _noise_size(generator), simultaneous=simultaneous)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
         self._seen: dict[str, Array] = {}  # in the last steps: logits of the data and of fakes, and the fakes' noise
 
@@ -294,8 +323,11 @@ def two_player(
     prior: Distribution | None = None,
     optimizer: Callable[[Sequence[nn.Parameter]], optim.Optimizer] | None = None,
     schedule: Callable[[optim.Optimizer], optim.Schedule] | None = None,
+    simultaneous: bool = False,
 ) -> TwoPlayerGame:
     """The game of a generator and a discriminator, which returns logits and moves first, k times in a round.
+
+    With simultaneous moves neither is first: each looks at the other as it was before the round.
 
     The noise is standard normal unless a prior is given, with as many numbers as the generator's ``noise_size``
     says, or else its first layer takes.
@@ -303,7 +335,7 @@ def two_player(
     if left out), schedule each optimizer's schedule, which moves once a round.
 
     Raises:
-        ValueError: when the objective is not known, or k is below 1.
+        ValueError: when the objective is not known, k is below 1, or above it with simultaneous moves.
     """
     check_integers("two_player", 1, k=k)
     _check("two_player", "the generator", generator, nn.Module, "a module")
@@ -317,7 +349,9 @@ def two_player(
         # Real and fake go through the discriminator separately: they are not one batch to its normalisation.
         real, fake = discriminator(batch["real"]), discriminator(generator(batch["noise"]))
         game._seen["real"] = raw_of(real)
-        return game.objective.discriminator_loss(real, fake)
+        loss = game.objective.discriminator_loss(real, fake)
+        penalty = game.objective.penalty
+        return loss if penalty is None else loss + penalty(discriminator, batch)
 
     def generator_loss(batch: Batch) -> Tensor:
         fake = discriminator(generator(batch["noise"]))
@@ -332,5 +366,6 @@ def two_player(
         player("discriminator", discriminator, discriminator_loss, k),
         player("generator", generator, generator_loss, 1),
     ]
-    game = TwoPlayerGame(generator, discriminator, named(objective), players, Normal() if prior is None else prior)
+    prior = Normal() if prior is None else prior
+    game = TwoPlayerGame(generator, discriminator, named(objective), players, prior, simultaneous=simultaneous)
     return game

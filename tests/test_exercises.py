@@ -1,23 +1,15 @@
-"""Each exercise: the blank is met with a helpful message, the solution passes, typical mistakes are told apart.
+"""Each exercise on gradients: the blank is met with a helpful message, the solution passes, mistakes are told apart.
 
-The cells are those of the notebooks' sources. An exercise is a heading "### Exercise 1: title", a cell with the
-function and a blank rule, a cell that checks the rule, and hints.
+Such an exercise asks for the rule ``f_vjp`` of a function ``f``.
 """
 
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
-import textwrap
-from pathlib import Path
 
 import pytest
-
-jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed: pip install -e .[test]")
-
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-HEADING = re.compile(r"^### Exercise (\d+): (.+)$", re.MULTILINE)
+from exercises import NOTEBOOKS, Exercise, read_all
 
 #: How the layers of notebook 07 move.
 HALVED = ", stride=2, padding=1"
@@ -105,62 +97,12 @@ WRONG = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Exercise:
-    """One exercise, from a notebook or from its solutions."""
-
-    notebook: str
-    imports: str
-    title: str
-    text: str
-    rule_cell: str
-    check_cell: str
-
-    @property
-    def name(self) -> str:
-        """The function whose rule is asked for."""
-        return re.search(r"^def (\w+)_vjp\(", self.rule_cell, re.MULTILINE)[1]
-
-    @property
-    def body(self) -> str:
-        """The statements of the rule."""
-        rule = self._rule()
-        return "\n".join(map(ast.unparse, rule.body))
-
-    def with_body(self, body: str) -> str:
-        """The cell with the function and its rule, with another body of the rule."""
-        lines, rule = self.rule_cell.splitlines(), self._rule()
-        return "\n".join([*lines[: rule.lineno], textwrap.indent(body, "    "), *lines[rule.end_lineno :]])
-
-    def _rule(self) -> ast.FunctionDef:
-        return next(node for node in ast.parse(self.rule_cell).body if getattr(node, "name", "").endswith("_vjp"))
+def _rules(exercises: dict[str, Exercise]) -> dict[str, Exercise]:
+    """Those that ask for a rule, by the names of the functions whose rule it is."""
+    return {name.removesuffix("_vjp"): exercise for name, exercise in exercises.items() if name.endswith("_vjp")}
 
 
-def _read(path: Path) -> dict[str, Exercise]:
-    """All exercises of a notebook by the names of their functions."""
-    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
-    imports = next(cell.source for cell in cells if cell.cell_type == "code")
-    text = "\n\n".join(cell.source if cell.cell_type == "markdown" else f"```\n{cell.source}\n```" for cell in cells)
-    headings = [*HEADING.finditer(text)]
-    exercises = {}
-    for heading in headings:
-        section = re.split(r"^##", text[heading.end() :], maxsplit=1, flags=re.MULTILINE)[0]
-        rule_cell, check_cell, *_ = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-        exercise = Exercise(path.stem, imports, heading[0], section, rule_cell, check_cell)
-        exercises[exercise.name] = exercise
-    assert len(exercises) == len(headings), "two exercises have the same function"
-    return exercises
-
-
-def _read_all(folder: Path) -> dict[str, Exercise]:
-    """The exercises of all notebooks that have solutions; no two have a function of the same name."""
-    books = [_read(folder / path.name) for path in sorted(NOTEBOOKS.glob("solutions/*.py"))]
-    exercises = {name: exercise for book in books for name, exercise in book.items()}
-    assert len(exercises) == sum(map(len, books)), "two notebooks have exercises with the same function"
-    return exercises
-
-
-BLANK, SOLVED = _read_all(NOTEBOOKS), _read_all(NOTEBOOKS / "solutions")
+BLANK, SOLVED = _rules(read_all(NOTEBOOKS)), _rules(read_all(NOTEBOOKS / "solutions"))
 each_exercise = pytest.mark.parametrize("name", BLANK)
 each_mistake = pytest.mark.parametrize(
     ("name", "body", "cause"), [(name, *mistake) for name, mistakes in WRONG.items() for mistake in mistakes]
@@ -170,9 +112,9 @@ each_mistake = pytest.mark.parametrize(
 def _check(name: str, body: str):
     """What the check cell shows when the student has written this body."""
     space: dict = {}
-    cells = [exercise.rule_cell for exercise in BLANK.values() if exercise.notebook == BLANK[name].notebook]
+    cells = [exercise.cell for exercise in BLANK.values() if exercise.notebook == BLANK[name].notebook]
     *statements, last = BLANK[name].check_cell.strip().splitlines()
-    exec("\n".join([BLANK[name].imports, *cells, BLANK[name].with_body(body), *statements]), space)
+    exec("\n".join([BLANK[name].preparation, *cells, BLANK[name].with_body(body), *statements]), space)
     return eval(last, space)
 
 
@@ -249,7 +191,7 @@ def test_the_report_does_not_give_the_answer_away(name, body, cause):
 
 @each_exercise
 def test_hints_come_in_steps_and_stop_short_of_the_answer(name):
-    hints = re.findall(r"<details><summary>Hint (\d)</summary>\n\n(.+?)\n\n</details>", BLANK[name].text, re.DOTALL)
+    hints = BLANK[name].hints
     assert [int(number) for number, _ in hints] == list(range(1, len(hints) + 1))
     assert len(hints) >= 2
     text = "".join(text for _, text in hints).replace(" ", "")

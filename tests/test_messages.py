@@ -649,6 +649,7 @@ NAMES = {
 
 SAMPLES = "needs a method sample(n, rng), as gan.data.Normal() has, got"
 GRID = np.linspace(-1.0, 1.0, 5)
+POSITIVE = abs(GRID) + 1.0
 
 GAN = {
     "a function for a network": (
@@ -806,20 +807,70 @@ GAN = {
         TypeError,
         "Mixture: components are distributions, such as Normal(), got 1.0",
     ),
-    "a distribution for its density": (
-        lambda: gan.theory.jsd(gan.data.Normal(), gan.data.Normal(), GRID),
+    "text for a density": (
+        lambda: gan.theory.jsd(gan.data.Normal(), "q", GRID),
         TypeError,
-        "jsd: p is an array on the grid x, such as data.density(x), got Normal",
+        "jsd: q is a distribution, a function of x or an array, got 'q'",
+    ),
+    "a function without a grid": (
+        lambda: gan.theory.jsd(gan.data.Normal().density, gan.data.Normal().density),
+        ValueError,
+        "jsd: p is a function and needs the points x",
+    ),
+    "a distribution and an array": (
+        lambda: gan.theory.kl(gan.data.Normal(), POSITIVE),
+        ValueError,
+        "kl: p is a distribution and needs the points x here",
+    ),
+    "a grid that falls": (
+        lambda: gan.theory.kl(POSITIVE, POSITIVE, -GRID),
+        ValueError,
+        "kl: the grid x must be numbers that rise, got shape (5,)",
+    ),
+    "a density below 0": (
+        lambda: gan.theory.kl(POSITIVE, -POSITIVE, GRID),
+        ValueError,
+        "kl: q must be densities, which are 0 or more",
+    ),
+    "points and a density": (
+        lambda: gan.theory.jsd(gan.data.Discrete([1.0, 2.0]), gan.data.Normal()),
+        ValueError,
+        "jsd: a discrete distribution goes with another one, and needs no grid",
+    ),
+    "infinite densities": (
+        lambda: gan.theory.jsd(POSITIVE + np.inf, POSITIVE + np.inf, GRID),
+        ValueError,
+        "a density is infinite at a point; gan.theory.GeneratedDistribution integrates over such",
+    ),
+    "D above 1": (
+        lambda: gan.theory.value(POSITIVE, POSITIVE, 1.5, GRID),
+        ValueError,
+        "value: d must be probabilities, between 0 and 1",
+    ),
+    "an estimate from one sample": (
+        lambda: gan.theory.sampled_value(POSITIVE, POSITIVE[:1]),
+        ValueError,
+        "sampled_value: needs two samples or more of the data and of the generator",
+    ),
+    "values and other probabilities": (
+        lambda: gan.data.Discrete([1.0, 2.0], [0.5]),
+        ValueError,
+        "Discrete: 2 values need as many probabilities, 0 or more, got [0.5]",
+    ),
+    "a mixture of points": (
+        lambda: gan.data.Mixture([gan.data.Discrete([1.0])]),
+        TypeError,
+        "Mixture: components need a density, which a Discrete has not; give it all values at once",
     ),
     "a density on another grid": (
-        lambda: gan.theory.kl(GRID, GRID[1:], GRID),
+        lambda: gan.theory.kl(POSITIVE, POSITIVE[1:], GRID),
         ValueError,
-        "kl: q has shape (4,), the grid x has (5,)",
+        "kl: q has shape (4,), x has (5,)",
     ),
     "D on another grid": (
-        lambda: gan.theory.value(GRID, GRID, GRID[1:], GRID),
+        lambda: gan.theory.value(POSITIVE, POSITIVE, POSITIVE[1:], GRID),
         ValueError,
-        "value: d has shape (4,), the grid x has (5,)",
+        "value: d has shape (4,), the points have (5,)",
     ),
     "the density of text": (
         lambda: gan.theory.GeneratedDistribution("a", gan.data.Normal()),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data import Mixture, Normal, Uniform
+from gan.data import Discrete, Mixture, Normal, Uniform
 
 DISTRIBUTIONS = {
     "N(0, 1)": Normal(),
@@ -114,6 +114,94 @@ def test_weights_of_a_mixture():
     np.testing.assert_array_equal(Mixture([Normal(), Normal(1.0)]).weights, [0.5, 0.5])
 
 
+@EACH
+def test_log_density_and_grid(data):
+    x = np.append(grid(data, 101), data.mean)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(data.log_density(x), np.log(data.density(x)), rtol=1e-9)
+    points = data.grid(2001)
+    assert len(points) >= 2001
+    assert (np.diff(points) > 0).all()
+    assert np.trapezoid(data.density(points), points) == pytest.approx(1.0, abs=2e-6)
+
+
+def test_log_densities_too_small_for_a_float():
+    assert Normal(1.0, 0.5).log_density(np.array(101.0)) == pytest.approx(
+        -20000.0 - math.log(0.5 * math.sqrt(2 * math.pi))
+    )
+    both = Mixture([Normal(), Normal(10.0)], [0.25, 0.75])
+    assert both.density(np.array(-50.0)) == 0.0
+    expected = Normal().log_density(np.array(-50.0)) + math.log(0.25)
+    assert both.log_density(np.array(-50.0)) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(Uniform().log_density(np.array([-2.0, 0.0])), [-math.inf, -math.log(2.0)])
+
+
+def test_the_grid_of_a_mixture_sees_a_needle():
+    both = Mixture([Normal(), Normal(3.0, 1e-4)], [0.5, 0.5])
+    x = both.grid(201)
+    assert np.trapezoid(both.density(x), x) == pytest.approx(1.0, abs=1e-3)
+
+
+# ---------------------------------------------------------------- one of several numbers
+
+DICE = Discrete([3.0, 1.0, 2.0, 1.0], [2.0, 1.0, 4.0, 1.0])  # 1 stands there twice
+
+
+def test_what_a_discrete_distribution_is():
+    np.testing.assert_array_equal(DICE.values, [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(DICE.probabilities, [0.25, 0.5, 0.25])
+    assert (DICE.mean, DICE.std) == pytest.approx((2.0, math.sqrt(0.5)))
+    assert DICE.support() == (1.0, 3.0)
+    np.testing.assert_array_equal(
+        DICE.density(np.array([[0.0, 1.0], [2.0, 2.5], [3.0, 4.0]])), [[0, 0.25], [0.5, 0], [0.25, 0]]
+    )
+    np.testing.assert_array_equal(DICE.log_density(np.array([0.0, 1.0])), [-math.inf, math.log(0.25)])
+    np.testing.assert_array_equal(DICE.grid(100), DICE.values)
+
+
+def test_values_alone_are_all_alike():
+    data = Discrete([5.0, -1.0, 5.0, 2.0])
+    np.testing.assert_array_equal(data.probabilities, [0.25, 0.25, 0.5])
+    assert (data.mean, data.std) == pytest.approx((2.75, np.std([5.0, -1.0, 5.0, 2.0])))
+    one = Discrete(4.0)
+    assert (one.mean, one.std, one.quantile(np.array(0.3))) == (4.0, 0.0, 4.0)
+
+
+def test_quantiles_of_a_discrete_distribution():
+    u = np.array([[1e-9, 0.25, 0.2501], [0.75, 0.76, 1.0 - 1e-9]])
+    np.testing.assert_array_equal(DICE.quantile(u), [[1.0, 1.0, 2.0], [2.0, 3.0, 3.0]])
+
+
+def test_samples_of_a_discrete_distribution():
+    sample = DICE.sample(N, np.random.default_rng(0), 2)
+    assert (sample.shape, sample.dtype) == ((N, 2), np.float32)
+    values, counts = np.unique(sample, return_counts=True)
+    np.testing.assert_array_equal(values, DICE.values)
+    share = DICE.probabilities
+    assert (abs(counts / (2 * N) - share) < 4.5 * np.sqrt(share * (1.0 - share) / (2 * N))).all()
+    assert abs(np.corrcoef(sample.T)[0, 1]) < 4.5 / math.sqrt(N)
+
+
+def test_what_is_impossible_is_not_drawn():
+    data = Discrete([0.0, 1.0], [0.0, 1.0])
+    assert data.sample(100, np.random.default_rng(0)).min() == 1.0
+    np.testing.assert_array_equal(data.density(np.array([0.0, 1.0])), [0.0, 1.0])
+
+
+@given(st.lists(st.tuples(st.integers(-5, 5), st.floats(0.01, 1.0)), min_size=1, max_size=8), st.floats(0.001, 0.999))
+def test_any_discrete_distribution(pairs, u):
+    values, weights = np.array(pairs).T
+    data = Discrete(values, weights)
+    assert data.probabilities.sum() == pytest.approx(1.0, rel=1e-12)
+    for value in range(-6, 7):
+        expected = weights[values == value].sum() / weights.sum()
+        assert data.density(np.array(float(value))) == pytest.approx(expected, rel=1e-12)
+    at = data.quantile(np.array(u))
+    below, to = (data.probabilities[data.values < at].sum(), data.probabilities[data.values <= at].sum())
+    assert below <= u + 1e-12
+    assert u <= to + 1e-12
+
+
 MISTAKES = {
     "Normal: std must be above 0, got 0.0": lambda: Normal(0.0, 0.0),
     "Normal: std must be above 0, got -1.0": lambda: Normal(0.0, -1.0),
@@ -124,6 +212,15 @@ MISTAKES = {
     "2 components need as many weights above 0, got .1. 0.": lambda: Mixture([Normal(), Normal()], [1.0, 0.0]),
     "1 components need as many weights above 0, got .nan": lambda: Mixture([Normal()], [math.nan]),
     "0 components need": lambda: Mixture([]),
+    r"values are a list of numbers, got an array of shape \(0,\)": lambda: Discrete([]),
+    r"values are a list of numbers, got an array of shape \(1, 2\)": lambda: Discrete([[0.0, 1.0]]),
+    r"values are a list of numbers, got an array of shape \(2,\)": lambda: Discrete([0.0, math.inf]),
+    "Discrete: 2 values need as many probabilities, 0 or more, got .1.": lambda: Discrete([0.0, 1.0], [1.0]),
+    "Discrete: 2 values need as many probabilities, 0 or more, got . 1.5 -0.5": lambda: Discrete(
+        [0.0, 1.0], [1.5, -0.5]
+    ),
+    "Discrete: 2 values need as many probabilities, 0 or more, got .0. 0.": lambda: Discrete([0.0, 1.0], [0.0, 0.0]),
+    "Discrete: 1 values need as many probabilities, 0 or more, got .nan": lambda: Discrete([0.0], [math.nan]),
 }
 
 
@@ -132,3 +229,10 @@ def test_a_mistake_is_named_in_one_line(message):
     with pytest.raises(ValueError, match=message) as error:
         MISTAKES[message]()
     assert "\n" not in str(error.value)
+
+
+def test_a_discrete_distribution_is_no_component_of_a_mixture():
+    with pytest.raises(
+        TypeError, match="components need a density, which a Discrete has not; give it all values at once"
+    ):
+        Mixture([Normal(), Discrete([0.0])])

@@ -413,6 +413,162 @@ def test_the_dirac_gan_alternates(objective):
     assert math.hypot(psi_at_once, theta_at_once) > 4 * radius[0]
 
 
+# ---------------------------------------------------------------- all at once
+
+
+def number_player(name, own, loss, lr):
+    return gan.Player(name, [own], optim.SGD(own.parameters(), lr), loss)
+
+
+class Number(nn.Module):
+    """One number that a player owns, and a buffer that counts how often it was looked at."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(np.array(value))
+        self.register_buffer("looks", np.zeros(1))
+
+    def forward(self):
+        self.looks = self.looks + 1.0
+        return self.value
+
+
+def two_numbers(order, simultaneous=True):
+    """a makes a b z small, b makes b ** 2 - 3 a b z small; each draws its own z."""
+    a, b = Number(2.0), Number(5.0)
+    players = {
+        "a": number_player("a", a, lambda batch: (a() * b() * batch["noise"]).sum(), 0.1),
+        "b": number_player("b", b, lambda batch: (b() ** 2 - 3.0 * a() * b() * batch["noise"]).sum(), 0.01),
+    }
+    return gan.Game([players[name] for name in order], gan.data.Normal(), 1, simultaneous=simultaneous), a, b
+
+
+def drawn_in_turn(*values):
+    """A function that draws these batches of noise, one after the other."""
+    batches = iter({"noise": np.array([[value]])} for value in values)
+    return lambda: next(batches)
+
+
+def test_a_round_at_once_by_hand():
+    """da: 0.1 * b z = 0.1 * 5 * 1; db: 0.01 * (2 b - 3 a z) = 0.01 * (10 - 3 * 2 * 0.5), with a as it was."""
+    game, a, b = two_numbers("ab")
+    losses = game.play_round(drawn_in_turn(1.0, 0.5))
+    assert losses == pytest.approx({"a": 10.0, "b": 10.0}, rel=1e-15)
+    assert (a.value.item(), b.value.item()) == pytest.approx((2.0 - 0.5, 5.0 - 0.07), rel=1e-15)
+    in_turn, a, b = two_numbers("ab", simultaneous=False)
+    losses = in_turn.play_round(drawn_in_turn(1.0, 0.5))
+    assert losses == pytest.approx({"a": 10.0, "b": 25.0 - 3.0 * 1.5 * 5.0 * 0.5}, rel=1e-15)
+    assert (a.value.item(), b.value.item()) == pytest.approx((1.5, 5.0 - 0.01 * (10.0 - 3.0 * 1.5 * 0.5)), rel=1e-15)
+
+
+@pytest.mark.parametrize("simultaneous", [True, False])
+def test_at_once_the_order_of_players_does_not_matter(simultaneous):
+    ends = []
+    for order in ("ab", "ba"):
+        game, a, b = two_numbers(order, simultaneous)
+        for _ in range(5):
+            game.play_round(drawn_in_turn(0.7, 0.7))
+        ends.append((a.value.item(), b.value.item()))
+    assert (ends[0] == ends[1]) == simultaneous
+
+
+def test_at_once_each_has_its_own_gradient_and_its_own_buffers():
+    game, a, b = two_numbers("ab")
+    game.play_round(drawn_in_turn(1.0, 0.5))
+    assert (a.value.grad.item(), b.value.grad.item()) == pytest.approx((5.0, 7.0), rel=1e-15)
+    assert (a.looks.item(), b.looks.item()) == (1.0, 2.0)  # b looks at itself twice, and at a
+    assert a.value.requires_grad
+    assert b.value.requires_grad
+
+
+def test_at_once_all_gradients_come_before_all_steps():
+    order = []
+
+    class Noting(optim.SGD):
+        def step(self):
+            order.append("step")
+            super().step()
+
+    def noting(loss):
+        return lambda batch: order.append("loss") or loss(batch)
+
+    generator, discriminator = Network([2, 1], seed=1), Network([1, 1], seed=2)
+    game = gan.two_player(generator, discriminator, optimizer=lambda params: Noting(params, 0.1), simultaneous=True)
+    for player in game.players.values():
+        player.loss = noting(player.loss)
+    draw, drawn = batches()
+    game.play_round(draw)
+    assert order == ["loss", "loss", "step", "step"]
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_two_networks_at_once_go_where_each_alone_would_go(objective):
+    """Each is where it would be if the other had not moved."""
+    game = at_once(objective)
+    draw, drawn = batches()
+    losses = game.play_round(draw)
+    for name, batch in zip(PLAYERS, drawn, strict=True):
+        alone, _ = make_game(objective)
+        assert alone.step(name, batch) == losses[name]
+        assert everything(alone.players[name]) == everything(game.players[name])
+
+
+def sharing(simultaneous):
+    """A game of two players who own the same number."""
+    number = Number(1.0)
+    players = [number_player(name, number, lambda batch: number().sum(), 0.1) for name in "ab"]
+    return gan.Game(players, gan.data.Normal(), 1, simultaneous=simultaneous)
+
+
+def test_in_turn_two_may_move_the_same_number():
+    game = sharing(simultaneous=False)
+    game.play_round(drawn_in_turn(0.0, 0.0))
+    assert game.players["a"].parameters[0].item() == pytest.approx(0.8, rel=1e-15)
+
+
+def at_once(objective="non-saturating", **options):
+    networks = Network([2, 4, 1], seed=1), Network([1, 5, 1], seed=2)
+    return gan.two_player(
+        *networks,
+        objective,
+        optimizer=lambda params: NotingSGD(params, [], lr=0.1),
+        simultaneous=True,
+        **options,
+    )
+
+
+def test_in_turn_is_what_it_was():
+    """Bit by bit: the moves of each player one after the other, whether asked for or left out."""
+    games = [make_game(k=2)[0] for _ in range(2)]
+    networks = Network([2, 4, 1], seed=1), Network([1, 5, 1], seed=2)
+    games.append(
+        gan.two_player(*networks, k=2, optimizer=lambda params: NotingSGD(params, [], lr=0.1), simultaneous=False)
+    )
+    draw, drawn = batches()
+    for _ in range(3):
+        games[0].play_round(draw)
+        games[2].play_round(iter(drawn[-3:]).__next__)
+        for name, batch in zip(("discriminator", "discriminator", "generator"), drawn[-3:], strict=True):
+            games[1].step(name, batch)
+    for name in PLAYERS:
+        assert everything(games[0].players[name]) == everything(games[1].players[name])
+        assert everything(games[0].players[name]) == everything(games[2].players[name])
+
+
+def test_at_once_schedules_move_too():
+    game = at_once(schedule=lambda optimizer: optim.StepLR(optimizer, 1, gamma=0.5))
+    game.play_round(batches()[0])
+    assert [player.optimizer.lr for player in game.players.values()] == [0.05, 0.05]
+
+
+def test_at_once_a_loss_that_is_not_finite_moves_nobody():
+    game, a, b = two_numbers("ab")
+    with pytest.raises(FloatingPointError, match="the loss of the b is nan"):
+        game.play_round(drawn_in_turn(1.0, math.nan))
+    assert (a.value.item(), b.value.item()) == (2.0, 5.0)
+
+
 # ---------------------------------------------------------------- making a game
 
 
@@ -479,6 +635,8 @@ MISTAKES = {
     "two_player: k must be at least 1, got -3": lambda: make_game(k=-3),
     "'wishful' is not one of non-saturating, saturating": lambda: make_game("wishful"),
     "painter: steps must be at least 1, got 0": lambda: linear_player("painter", steps=0),
+    "simultaneous moves are one for each player in a round: steps must be 1": lambda: at_once(k=2),
+    "simultaneous moves are of a parameter by one player: none may belong to two": lambda: sharing(simultaneous=True),
     "different names, got a, b, a": lambda: gan.Game([linear_player(n) for n in "aba"], gan.data.Normal(), 1),
     "no player 'critic', only discriminator, generator": lambda: make_game()[0].step("critic", {}),
     "the state is of critic, the players are discriminator, generator": lambda: make_game()[0].load_state_dict(

@@ -21,7 +21,12 @@ class Distribution(abc.ABC):
 
     @abc.abstractmethod
     def density(self, x: np.ndarray) -> np.ndarray:
-        """The density at each element of x."""
+        """The density at each element of x; of a discrete distribution the probability of each."""
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """The logarithm of the density at each element of x, minus infinity where it is 0."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.density(x))
 
     @abc.abstractmethod
     def quantile(self, u: np.ndarray) -> np.ndarray:
@@ -30,6 +35,10 @@ class Distribution(abc.ABC):
     @abc.abstractmethod
     def support(self) -> tuple[float, float]:
         """The interval outside which there is no mass, or less than 1e-14 of it."""
+
+    def grid(self, points: int) -> np.ndarray:
+        """So many points or more, increasing, on which sums come close to integrals of the density."""
+        return np.linspace(*self.support(), points)
 
     @abc.abstractmethod
     def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -58,6 +67,10 @@ class Normal(Distribution):
     def density(self, x: np.ndarray) -> np.ndarray:
         """exp(-((x - mean) / std) ** 2 / 2) / (std sqrt(2 pi))."""
         return np.exp(-0.5 * ((x - self.mean) / self.std) ** 2) / (self.std * math.sqrt(2.0 * math.pi))
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """Finite everywhere, also where the density is too small for a float."""
+        return -0.5 * ((x - self.mean) / self.std) ** 2 - math.log(self.std * math.sqrt(2.0 * math.pi))
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The inverse of the distribution function."""
@@ -106,6 +119,12 @@ class Uniform(Distribution):
         """low and high."""
         return self.low, self.high
 
+    def grid(self, points: int) -> np.ndarray:
+        """With a point on either side of each jump, as near as can be."""
+        jumps = np.array(self.support())
+        beyond = np.nextafter(jumps, [-np.inf, np.inf])
+        return np.concatenate([beyond[:1], np.linspace(*jumps, points), beyond[1:]])
+
     def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(self.low, self.high, shape)
 
@@ -119,6 +138,10 @@ class Mixture(Distribution):
         for component in components:
             if not isinstance(component, Distribution):
                 raise TypeError(f"Mixture: components are distributions, such as Normal(), got {shown(component)}")
+            if isinstance(component, Discrete):
+                raise TypeError(
+                    "Mixture: components need a density, which a Discrete has not; give it all values at once"
+                )
         weights = np.ones(len(components)) if weights is None else np.array(weights, float, ndmin=1)
         if len(weights) != len(components) or len(components) == 0 or not (weights > 0).all():
             raise ValueError(f"Mixture: {len(components)} components need as many weights above 0, got {weights}")
@@ -132,9 +155,18 @@ class Mixture(Distribution):
         """The weighted sum of the components' densities."""
         return sum(w * c.density(x) for w, c in zip(self.weights, self.components, strict=True))
 
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """The logarithm of the weighted sum, by way of the components' logarithms."""
+        parts = [math.log(w) + c.log_density(x) for w, c in zip(self.weights, self.components, strict=True)]
+        return np.logaddexp.reduce(parts)
+
+    def grid(self, points: int) -> np.ndarray:
+        """The components' points together, so that a narrow one is not missed."""
+        return np.unique(np.concatenate([c.grid(points) for c in self.components]))
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
-        """The inverse of the distribution function, from the density summed on a grid of 20,001 points."""
-        x = np.linspace(*self.support(), 20_001)
+        """The inverse of the distribution function, from the density summed on a grid of 20,001 points or more."""
+        x = self.grid(20_001)
         p = self.density(x)
         below = np.concatenate([[0.0], np.cumsum(0.5 * (p[1:] + p[:-1]) * np.diff(x))])
         return np.interp(u, below / below[-1], x)
@@ -148,3 +180,44 @@ class Mixture(Distribution):
         chosen = rng.choice(len(self.components), size=shape, p=self.weights)
         draws = np.stack([c._draw(shape, rng) for c in self.components])
         return np.take_along_axis(draws, chosen[None], axis=0)[0]
+
+
+class Discrete(Distribution):
+    """One of several numbers, with the given probabilities, which are scaled to sum to 1; all alike if left out.
+
+    Raises:
+        ValueError: for values and probabilities that do not belong together.
+    """
+
+    def __init__(self, values: Sequence[float], probabilities: Sequence[float] | None = None):
+        values = np.array(values, float, ndmin=1)
+        weights = np.ones(values.shape) if probabilities is None else np.array(probabilities, float, ndmin=1)
+        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+            raise ValueError(f"Discrete: values are a list of numbers, got an array of shape {values.shape}")
+        if weights.shape != values.shape or not (weights >= 0).all() or not 0 < weights.sum() < math.inf:
+            raise ValueError(f"Discrete: {values.size} values need as many probabilities, 0 or more, got {weights}")
+        self.values, where = np.unique(values, return_inverse=True)
+        self.probabilities = np.bincount(where, weights) / weights.sum()
+        self.mean = float(self.probabilities @ self.values)
+        self.std = float(math.sqrt(self.probabilities @ (self.values - self.mean) ** 2))
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """The probability of exactly x."""
+        place = np.minimum(np.searchsorted(self.values, x), self.values.size - 1)
+        return np.where(self.values[place] == x, self.probabilities[place], 0.0)
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """The lowest value that has a share u of the mass at or below it."""
+        place = np.searchsorted(np.cumsum(self.probabilities), u)
+        return self.values[np.minimum(place, self.values.size - 1)]
+
+    def support(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return float(self.values[0]), float(self.values[-1])
+
+    def grid(self, points: int) -> np.ndarray:
+        """All values, and no others."""
+        return self.values
+
+    def _draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.choice(self.values, size=shape, p=self.probabilities)

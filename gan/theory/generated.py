@@ -1,8 +1,4 @@
-"""What the paper proves, as numbers: the optimal discriminator, V(D, G), divergences, exact densities.
-
-Densities are arrays on a grid x, integrals are sums by the trapezoidal rule, and all that has a unit is in nats. Where
-a density is 0, 0 log 0 counts as 0.
-"""
+"""The exact distribution of what a generator makes of noise, on the line, and its JSD from the data."""
 
 from __future__ import annotations
 
@@ -15,67 +11,9 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.messages import check_integers, shown
 
-from .data import Distribution
-
-LOG_4 = 2.0 * float(np.log(2.0))
-
-
-def optimal_discriminator(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """D* = p / (p + q) for data of density p and samples of density q; 1/2 where both are 0, for want of a reason.
-
-    Source: Goodfellow et al. 2014, proposition 1.
-    """
-    p, q = np.broadcast_arrays(np.asarray(p, float), np.asarray(q, float))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.where((p == 0) & (q == 0), 0.5, np.where(np.isinf(q), 0.0, p / (p + q)))
-
-
-def _weighted_log(weight: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """weight * log(value), and 0 where the weight is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weight == 0, 0.0, weight * np.log(value))
-
-
-def _log_ratio(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """p log(p / q) without the quotient, which may be too large or too small for a float."""
-    return _weighted_log(p, p) - _weighted_log(p, q)
-
-
-def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
-    """V(D, G) = E_p log D + E_q log(1 - D) in nats, for D = d on the grid. Source: Goodfellow et al. 2014, eq. 1."""
-    _check_on_grid("value", x, p=p, q=q, d=d)
-    p, q, d = np.broadcast_arrays(p, q, d)
-    # D* rounds to 0 or 1 where one density is below 2e-16 of the other. A weight as small as that counts as 0.
-    on_data = _weighted_log(np.where((d == 0.0) & (p < 2e-16 * q), 0.0, p), d)
-    on_samples = _weighted_log(np.where((d == 1.0) & (q < 2e-16 * p), 0.0, q), 1.0 - d)
-    return float(np.trapezoid(on_data + on_samples, x))
-
-
-def kl(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
-    """KL(p || q) = E_p log(p / q) in nats; infinite where p has mass and q has none."""
-    _check_on_grid("kl", x, p=p, q=q)
-    return float(np.trapezoid(_log_ratio(p, q), x))
-
-
-def _half_of_jsd(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """p log(p / m) with m = (p + q) / 2, both numbers doubled: the half of the smallest float is 0."""
-    p, q = np.asarray(p), np.asarray(q)
-    return 0.5 * _log_ratio(2.0 * p, p + q)
-
-
-def jsd(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
-    """The Jensen-Shannon divergence, KL(p || m) / 2 + KL(q || m) / 2 with m = (p + q) / 2, in nats: from 0 to log 2."""
-    _check_on_grid("jsd", x, p=p, q=q)
-    return 0.5 * float(np.trapezoid(_half_of_jsd(p, q) + _half_of_jsd(q, p), x))
-
-
-def _check_on_grid(what: str, x: np.ndarray, **values: np.ndarray) -> None:
-    """Raises TypeError for a distribution in the place of its density, ValueError for another grid than x."""
-    for name, array in values.items():
-        if isinstance(array, Distribution):
-            raise TypeError(f"{what}: {name} is an array on the grid x, such as data.density(x), got {shown(array)}")
-        if np.ndim(array) and np.shape(array) != np.shape(x):
-            raise ValueError(f"{what}: {name} has shape {np.shape(array)}, the grid x has {np.shape(x)}")
+from ..data import Discrete, Distribution
+from .measure import log_ratio, pair, weighted
+from .value import optimal_discriminator
 
 
 class GeneratedDistribution:
@@ -157,11 +95,15 @@ class GeneratedDistribution:
         """The exact Jensen-Shannon divergence between data and p_g, in nats."""
         _check_distribution("jsd", data)
         x = self._grid(data)
-        p, q = data.density(x), self.density(x)
+        q = self.density(x)
         finite = np.isfinite(q)  # where G turns p_g is not, but all integrals are
-        on_data = np.trapezoid(_half_of_jsd(p, q)[finite], x[finite])
-        doubt = np.where(finite, optimal_discriminator(q, p), 1.0)  # 1 - D*, with every digit where D* is nearly 1
-        return 0.5 * float(on_data + _weighted_log(self.weight, 2.0 * np.interp(self.x, x, doubt)).sum())
+        both = pair("jsd", data, q[finite], x[finite])
+        log_d = log_ratio(both.log_p, np.logaddexp(both.log_p, both.log_q))
+        on_data = both.integral(weighted(both.p, np.log(2.0) + log_d))
+        doubt = optimal_discriminator(q, data, x)  # 1 - D*, with every digit where D* is nearly 1
+        with np.errstate(divide="ignore"):
+            on_samples = weighted(self.weight, np.log(2.0 * np.interp(self.x, x, doubt)))
+        return 0.5 * (on_data + float(on_samples.sum()))
 
     def value(self, discriminator: nn.Module, data: Distribution) -> float:
         """V(D, G) in nats, exact but for the grid, for a discriminator that returns logits."""
@@ -173,7 +115,7 @@ class GeneratedDistribution:
 
 
 def _check_distribution(who: str, value: Distribution) -> None:
-    if not isinstance(value, Distribution):
+    if not isinstance(value, Distribution) or isinstance(value, Discrete):
         raise TypeError(f"{who}: needs a distribution with a density, such as gan.data.Normal(), got {shown(value)}")
 
 
