@@ -70,7 +70,7 @@ class Player:
         self.optimizer.step()
         return value
 
-    def find_gradients(self, batch: Batch) -> float:
+    def find_gradients(self, batch: Batch) -> float | Array:
         """The first half of a step: the parameters get their gradients, and stay. Returns the loss."""
         before = _copies(self.buffers)
         loss = self._loss_of(batch)
@@ -142,7 +142,7 @@ class Game:
     def here(self, batch: Batch) -> Batch:
         """The batch where the networks are, which may be on a GPU."""
         parameters = next((player.parameters for player in self.players.values() if player.parameters), None)
-        if not parameters:
+        if not (parameters and isinstance(batch, Mapping)):  # a player says what is wrong with a batch that is none
             return batch
         module = array_module(parameters[0].data)
         return {name: move(array, module) for name, array in batch.items()}
@@ -152,7 +152,7 @@ class Game:
         if name not in self.players:
             raise ValueError(f"there is no player '{name}', only {', '.join(self.players)}")
         with self._others[name].left_alone():
-            return self.players[name].step(batch)
+            return self.players[name].step(self.here(batch))
 
     def play_round(self, draw: Callable[[], Batch]) -> dict[str, float | Array]:
         """One round of Algorithm 1: each player takes its steps, each on a new batch. Returns each one's last loss."""
@@ -162,18 +162,18 @@ class Game:
                 player.schedule.step()
         return losses
 
-    def _take_turns(self, draw: Callable[[], Batch]) -> dict[str, float]:
+    def _take_turns(self, draw: Callable[[], Batch]) -> dict[str, float | Array]:
         losses = {}
         for name, player in self.players.items():
             for _ in range(player.steps):
                 losses[name] = self.step(name, draw())
         return losses
 
-    def _move_at_once(self, draw: Callable[[], Batch]) -> dict[str, float]:
+    def _move_at_once(self, draw: Callable[[], Batch]) -> dict[str, float | Array]:
         losses = {}
         for name, player in self.players.items():
             with self._others[name].left_alone():
-                losses[name] = player.find_gradients(draw())
+                losses[name] = player.find_gradients(self.here(draw()))
         for player in self.players.values():
             player.optimizer.step()
         return losses

@@ -88,10 +88,10 @@ class History:
 
 
 def draw_batch(game: Game, data: Data, batch_size: int, rng: np.random.Generator) -> Batch:
-    """New data and new noise, as a dict, where the networks are."""
+    """New data and new noise, as a dict."""
     real = data.sample(batch_size, rng)
     batch = dict(real) if isinstance(real, Mapping) else {"real": real}
-    return game.here({**batch, "noise": game.prior.sample(batch_size, rng, game.noise_size)})
+    return {**batch, "noise": game.prior.sample(batch_size, rng, game.noise_size)}
 
 
 def train(

@@ -24,11 +24,11 @@ class Images:
         return rng.uniform(-1.0, 1.0, (n, 1, 8, 8)).astype(np.float32)
 
 
-def line_game(k=1):
+def line_game(**settings):
     """The 1-D game."""
     rng = np.random.default_rng(0)
     networks = nn.MLP([1, 8, 8, 1], nn.Tanh, rng=rng), nn.MLP([1, 8, 8, 1], nn.Tanh, rng=rng)
-    return gan.two_player(*networks, k=k, optimizer=lambda p: optim.SGD(p, lr=0.05))
+    return gan.two_player(*networks, optimizer=lambda p: optim.SGD(p, lr=0.05), **settings)
 
 
 def image_game():
@@ -38,7 +38,11 @@ def image_game():
     return gan.two_player(*networks)
 
 
-GAMES = {"line": (line_game, DATA), "images": (image_game, Images())}
+GAMES = {
+    "line": (line_game, DATA),
+    "at once": (lambda: line_game(simultaneous=True), DATA),
+    "images": (image_game, Images()),
+}
 each_game = pytest.mark.parametrize(("make", "data"), GAMES.values(), ids=GAMES)
 
 
@@ -97,7 +101,7 @@ def traffic_of_a_round(game, data):
 
 
 #: Kernels that a round may launch at most: two steps of the 1-D game, and of the small DCGAN.
-BUDGET = {"line": 112, "images": 141}
+BUDGET = {"line": 112, "at once": 112, "images": 141}
 
 
 @pytest.mark.parametrize("name", GAMES)
