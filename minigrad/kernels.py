@@ -12,9 +12,10 @@ elements. That is how it is tested where there is no GPU.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from . import optim
@@ -197,7 +198,7 @@ def _parts(count: int, bytes_each: int) -> list[slice]:
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
-def _patches(x: Array, kernel: Sequence[int], geometry: Geometry) -> list[tuple[slice, Array]]:
+def _patches(x: Array, kernel: Sequence[int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:
     """For each part of the batch the matrix of what lies under the filter."""
     count, channels, *sizes = x.shape
     places = convolution._places(sizes, kernel, geometry)
@@ -247,16 +248,18 @@ _MOMENTUM = _kernel("momentum", "T p, T g, T v, T lr, T decay, T momentum, T ahe
     new_v = momentum * v + slope
     new_p = p - lr * (ahead * slope + (ahead * momentum + 1 - ahead) * new_v)
 """)  # fmt: skip
-_RMSPROP = _kernel("rmsprop", "T p, T g, T v, T lr, T decay, T alpha, T eps", "T new_p, T new_v", """
+_RMSPROP = _kernel("rmsprop", "T p, T g, T v, T lr, T decay, T alpha, T rest, T eps", "T new_p, T new_v", """
     T slope = g + decay * p
-    new_v = alpha * v + (1 - alpha) * slope * slope
+    new_v = alpha * v + rest * slope * slope
     new_p = p - lr * slope / (sqrt(new_v) + eps)
 """)  # fmt: skip
-_ADAM = _kernel("adam", "T p, T g, T m, T v, T lr, T decay, T beta1, T beta2, T eps, T far1, T far2",
-                "T new_p, T new_m, T new_v", """
+_ADAM = _kernel(
+    "adam",
+    "T p, T g, T m, T v, T lr, T decay, T beta1, T rest1, T far1, T beta2, T rest2, T far2, T eps",
+    "T new_p, T new_m, T new_v", """
     T slope = g + decay * p
-    new_m = beta1 * m + (1 - beta1) * slope
-    new_v = beta2 * v + (1 - beta2) * slope * slope
+    new_m = beta1 * m + rest1 * slope
+    new_v = beta2 * v + rest2 * slope * slope
     new_p = p - lr * (new_m / far1) / (sqrt(new_v / far2) + eps)
 """)  # fmt: skip
 
@@ -266,11 +269,12 @@ def _sgd(o: optim.SGD, t: int) -> tuple:
 
 
 def _rmsprop(o: optim.RMSprop, t: int) -> tuple:
-    return _RMSPROP, ("square",), (o.alpha, o.eps)
+    return _RMSPROP, ("square",), (o.alpha, 1.0 - o.alpha, o.eps)
 
 
 def _adam(o: optim.Adam, t: int) -> tuple:
-    return _ADAM, ("mean", "square"), (*o.betas, o.eps, *(1.0 - beta**t for beta in o.betas))
+    of_each = ((beta, 1.0 - beta, 1.0 - beta**t) for beta in o.betas)
+    return _ADAM, ("mean", "square"), (*itertools.chain(*of_each), o.eps)
 
 
 #: By the class: the kernel, what is remembered of each parameter, and the settings, at step t.
