@@ -173,6 +173,18 @@ def test_a_checkpoint_of_one_backend_goes_on_on_the_other(cupy, tmp_path, make, 
         assert len({type(a) for a in weights(second).values()}) == 1
 
 
+def test_a_checkpoint_in_the_middle_has_the_losses_as_numbers(cupy, tmp_path):
+    game, history, rng = on_gpu(line_game()), gan.History(), np.random.default_rng(0)
+
+    def keep(done, losses):
+        save_checkpoint(tmp_path / "a.safetensors", history, rng, game=game)
+
+    gan.train(game, DATA, 3, batch_size=4, seed=rng, progress=False, history=history, callback=keep)
+    kept = load_checkpoint(tmp_path / "a.safetensors", np.random.default_rng(), game=line_game())
+    assert [row["round"] for row in kept.rows] == [0, 1, 2]  # a round's row comes after its callback
+    assert all(isinstance(row[name], float) for row in kept.rows[1:] for name in game.players)
+
+
 def test_the_average_of_the_weights_is_where_they_are(cupy):
     network, there = nn.Linear(2, 1, rng=0), nn.Linear(2, 1, rng=0).to("cupy")
     averages = WeightAverage(network), WeightAverage(there)

@@ -169,6 +169,16 @@ def test_the_environment_chooses(name, expected):
     assert expected in run.stdout + run.stderr
 
 
+def test_the_environment_chooses_cupy_before_there_are_kernels():
+    program = (
+        "import strict_cupy; context = strict_cupy.installed(); context.__enter__(); import minigrad as mg; "
+        "print(type(mg.tensor([1.0]).data), hasattr(mg.tanh.vjps[0], 'usual'))"
+    )
+    environment = os.environ | {"MINIGRAD_BACKEND": "cupy", "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert run.stdout == "<class 'cupy.ndarray'> True\n", run.stderr
+
+
 # ---------------------------------------------------------------- two backends
 
 TWO = {
