@@ -89,6 +89,14 @@ def test_what_is_told_of_the_training(trained):
     assert all(p.requires_grad and p.grad is None for p in generator.parameters())
 
 
+def test_far_out_too_the_distance_counts_but_not_where_nobody_is():
+    """After one step D is worst in the tails."""
+    found = trained_discriminator(Normal(), narrow(), steps=1, looks=2)
+    off, both = abs(found.d - found.d_star), found.p + found.q
+    assert found.distance[-1] == pytest.approx(off[both > 1e-3].max(), rel=1e-9)
+    assert off[both > 1e-2].max() < found.distance[-1] < off.max()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 105))
 def test_a_trained_discriminator_over_seeds(seed):
