@@ -24,8 +24,7 @@ from gan.viz import theory as draw
 from minigrad import nn
 
 DATA = Normal()
-MU = np.linspace(-4.0, 4.0, 41)
-MU = MU[MU != 0.0]  # of samples N(mu, 1) other than the data
+MU = np.linspace(-4.0, 4.0, 40)  # of samples N(mu, 1), none of which are the data
 
 # ---------------------------------------------------------------- a group of statements each, with its picture
 
@@ -42,7 +41,7 @@ def best_discriminator(rng: np.random.Generator, figure: Figure) -> list[Stateme
 
 
 def its_value(rng: np.random.Generator, figure: Figure) -> list[Statement]:
-    """Proposition 2: what its value says"""
+    """Theorem 1: what its value says"""
     shifted = [Normal(mu) for mu in MU]
     others = [Normal(0.0, 0.5), Normal(1.0, 2.0), Mixture([Normal(-2.0, 0.5), Normal(2.0, 0.5)]), Uniform(-1.0, 2.0)]
     draw.criterion(figure, MU, propositions.criterion(DATA, shifted))
@@ -50,7 +49,7 @@ def its_value(rng: np.random.Generator, figure: Figure) -> list[Statement]:
 
 
 def descent_on_q(rng: np.random.Generator, figure: Figure) -> list[Statement]:
-    """Proposition 3: descent on q itself"""
+    """Proposition 2: descent on q itself"""
     p = np.array([0.1, 0.2, 0.3, 0.4])
     descent = propositions.descend(p, np.array([0.7, 0.1, 0.1, 0.1]))
     draw.descent(figure, descent)
@@ -66,7 +65,7 @@ def descent_on_a_parameter(rng: np.random.Generator, figure: Figure) -> list[Sta
 
 def two_losses(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The generator's two losses"""
-    found = slopes.generator_slopes(np.linspace(0.0, 8.0, 81))
+    found = slopes.generator_slopes(np.linspace(0.0, 8.0, 81), std=0.8)
     draw.slopes(figure, found)
     return found.statements()
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 import minigrad as mg
+from minigrad.messages import shown
 
-from ..data import Discrete, Distribution, Normal
-from .divergences import chi_square, jsd
+from ..data import Discrete, Normal
+from .divergences import jsd, squared_ratio
+from .measure import Density, Pair, log_ratio, pair
 from .propositions import highest
 from .statement import Statement
 from .transport import Transport, optimal_transport, wasserstein
@@ -20,7 +22,12 @@ def smoothed_discriminator(p: np.ndarray, q: np.ndarray, alpha: float) -> np.nda
     """The D that is best when data are labelled alpha instead of 1, for densities p and q: alpha p / (p + q).
 
     Source: Salimans et al. 2016, section 3.4, with samples labelled 0.
+
+    Raises:
+        ValueError: when alpha is not above 0, or above 1.
     """
+    if not 0.0 < alpha <= 1.0:
+        raise ValueError(f"smoothed_discriminator: alpha must be above 0 and at most 1, got {alpha}")
     return alpha * p / (p + q)
 
 
@@ -39,9 +46,9 @@ def label_smoothing(p: np.ndarray, q: np.ndarray, alpha: float = 0.9) -> list[St
 
 @dataclasses.dataclass(frozen=True)
 class LeastSquares:
-    """What LSGAN's discriminator and criterion come to, on a grid."""
+    """What LSGAN's discriminator and criterion come to, at points x."""
 
-    x: np.ndarray
+    x: np.ndarray | None
     d: np.ndarray  # the best D, found from the slope of its loss
     formula: np.ndarray  # (p - q) / (p + q)
     criterion: float  # 2 C(G), at that D
@@ -55,19 +62,22 @@ class LeastSquares:
         ]
 
 
-def least_squares(p: Distribution, q: Distribution) -> LeastSquares:
-    """LSGAN with labels 1 for data and -1 for samples, of which G wants D to say 0.
+def least_squares(p: Density, q: Density, x: np.ndarray | None = None) -> LeastSquares:
+    """LSGAN with labels 1 for data and -1 for samples, of which G wants D to say 0; p and q as ``measure`` says.
 
-    L_D = E_p (D - 1) ** 2 / 2 + E_q (D + 1) ** 2 / 2 and C(G) = E_p D* ** 2 / 2 + E_q D* ** 2 / 2.
-    Source: Mao et al. 2017, equations 3 to 8.
+    L_D = E_p (D - 1) ** 2 / 2 + E_q (D + 1) ** 2 / 2 and C(G) = E_p D* ** 2 / 2 + E_q D* ** 2 / 2. Where neither has
+    mass, D* is 0.
+
+    Source: Mao et al. 2017, section 3.2.
     """
-    lows, highs = zip(p.support(), q.support(), strict=True)
-    x = np.linspace(min(lows), max(highs), 4001)
-    of_p, of_q = p.density(x), q.density(x)
-    share = of_p / (of_p + of_q)
-    d = highest(lambda y: -0.5 * share * (y - 1.0) ** 2 - 0.5 * (1.0 - share) * (y + 1.0) ** 2, x.shape, -1.0, 1.0)
-    criterion = float(np.trapezoid((of_p + of_q) * d**2, x))
-    return LeastSquares(x, d, (of_p - of_q) / (of_p + of_q), criterion, chi_square(2.0 * of_q, of_p + of_q, x))
+    both = pair("least_squares", p, q, x)
+    log_sum = np.logaddexp(both.log_p, both.log_q)
+    share = np.exp(-np.logaddexp(0.0, np.where(log_sum == -np.inf, 0.0, log_ratio(both.log_q, both.log_p))))
+    d = highest(lambda y: -0.5 * share * (y - 1.0) ** 2 - 0.5 * (1.0 - share) * (y + 1.0) ** 2, share.shape, -1.0, 1.0)
+    total = both.p + both.q
+    formula = (both.p - both.q) / np.where(total == 0.0, 1.0, total)
+    double = Pair(both.log_q + np.log(2.0), log_sum, both.weight, both.x)
+    return LeastSquares(both.x, d, formula, both.integral(total * d**2), both.integral(squared_ratio(double)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +103,8 @@ def parallel_lines(theta: Sequence[float], points: int = 12) -> ParallelLines:
 
     Source: Arjovsky et al. 2017, example 1.
     """
+    if 0.0 not in theta:
+        raise ValueError("parallel_lines: theta must have a 0 in it, where the lines are one")
     height, mass = np.linspace(0.0, 1.0, points), np.full(points, 1.0 / points)
     divergences, distances = [], []
     for shift in theta:
@@ -135,6 +147,8 @@ class Duality:
 
 def duality(p: Discrete, q: Discrete) -> Duality:
     """W1 between two discrete distributions on the line, in three ways. It needs SciPy."""
+    if not (isinstance(p, Discrete) and isinstance(q, Discrete)):
+        raise TypeError(f"duality: p and q must be gan.data.Discrete, got {shown(p)} and {shown(q)}")
     solved = optimal_transport(p.probabilities, p.values, q.probabilities, q.values)
     return Duality(p, q, solved, wasserstein(p, q))
 

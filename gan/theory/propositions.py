@@ -1,9 +1,9 @@
 """The propositions of the 2014 paper, each as a computation that returns what it found and the statements it tests.
 
-1. For a fixed G, D* = p / (p + q) makes V largest: at each point by itself, and where a discriminator is trained.
-2. C(G) = V(D*, G) = -log 4 + 2 JSD(p || q), and so it is least, -log 4, where q = p and nowhere else.
-3. C is convex in q, and gradient descent on q itself, with D* at each step, leads to p.
-4. In practice q has parameters. C need not be convex in them, and descent may end somewhere else.
+Proposition 1: for a fixed G, D* = p / (p + q) makes V largest, at each point by itself and where a network learns it.
+Theorem 1: C(G) = V(D*, G) = -log 4 + 2 JSD(p || q), and so it is least, -log 4, where q = p and nowhere else.
+Proposition 2: C is convex in q, and gradient descent on q itself, with D* at each step, leads to p.
+In practice q has parameters: C need not be convex in them, and descent may end somewhere else.
 
 p is the density of the data, q that of the samples. Source: Goodfellow et al. 2014, section 4.
 """
@@ -45,8 +45,8 @@ class PointwiseMaximum:
         """Proposition 1, at each point by itself."""
         best = self.a / (self.a + self.b)
         return [
-            Statement.everywhere("1: a log y + b log(1 - y) is largest at a / (a + b)", self.y, best, 1e-12),
-            Statement("1: it is a maximum: curvature below 0", self.curvature.max(), 0.0, "<"),
+            Statement.everywhere("a log y + b log(1 - y) is largest at a / (a + b)", self.y, best, 1e-12),
+            Statement("it is a maximum: curvature below 0", self.curvature.max(), 0.0, "<"),
         ]
 
 
@@ -96,9 +96,9 @@ class TrainedDiscriminator:
     def statements(self) -> list[Statement]:
         """Proposition 1, where a network has to find it."""
         return [
-            Statement("1: trained D is near D*: largest |D - D*| below 0.05", self.distance[-1], 0.05, "<"),
-            Statement("1: at no time is V(D, G) above C(G)", self.value.max(), self.best, "<="),
-            Statement("1: at the end V(D, G) is nearly C(G)", self.value[-1], self.best, "=", 1e-3),
+            Statement("trained D is near D*: largest |D - D*| below 0.05", self.distance[-1], 0.05, "<"),
+            Statement("at no time is V(D, G) above C(G)", self.value.max(), self.best, "<="),
+            Statement("at the end V(D, G) is nearly C(G)", self.value[-1], self.best, "=", 1e-3),
         ]
 
 
@@ -119,7 +119,6 @@ def trained_discriminator(
     """
     rng = nn.init.generator(seed)
     generator = copy.deepcopy(generator)
-    generator.requires_grad_(False)
     discriminator = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     both = two_player(
         generator,
@@ -128,6 +127,7 @@ def trained_discriminator(
         schedule=lambda optimizer: optim.CosineAnnealingLR(optimizer, steps),
     )
     game = Game([both.players["discriminator"]], both.prior, both.noise_size)
+    generator.requires_grad_(False)
     made = GeneratedDistribution(generator, both.prior)
     x = np.union1d(data.grid(1001), made.x)
     p, q = data.density(x), made.density(x)
@@ -146,7 +146,7 @@ def trained_discriminator(
     return TrainedDiscriminator(x, p, q, d, d_star, *np.array(measured).T, best)
 
 
-# ---------------------------------------------------------------- proposition 2
+# ---------------------------------------------------------------- theorem 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,20 +160,22 @@ class Criterion:
 
     @property
     def line(self) -> tuple[float, float]:
-        """Slope and intercept of C against the JSD, by least squares."""
+        """Slope and intercept of C against the JSD, by least squares; raises ValueError where all JSD are alike."""
+        if not np.ptp(self.divergence) > 1e-6:
+            raise ValueError("criterion: a line needs samples at two different distances from the data")
         slope, intercept = np.polyfit(self.divergence, self.best, 1)
         return float(slope), float(intercept)
 
     def statements(self) -> list[Statement]:
-        """Proposition 2. The last line says "only there" in numbers: the JSD is at least half the square of TV."""
+        """Theorem 1. The last line says "only there" in numbers: the JSD is at least half the square of TV."""
         slope, intercept = self.line
         tight = (self.best + LOG_4 - self.variation**2).argmin()
         return [
-            Statement("2: C against JSD is a line of slope 2", slope, 2.0, "=", 1e-6),
-            Statement("2: and of intercept -log 4", intercept, -LOG_4, "=", 1e-6),
-            Statement("2: C = -log 4 where q = p", self.at_p, -LOG_4),
+            Statement("C against JSD is a line of slope 2", slope, 2.0, "=", 1e-6),
+            Statement("and of intercept -log 4", intercept, -LOG_4, "=", 1e-6),
+            Statement("C = -log 4 where q = p", self.at_p, -LOG_4),
             Statement(
-                "2: elsewhere C is larger, by TV^2 or more", self.variation[tight] ** 2, self.best[tight] + LOG_4, "<="
+                "elsewhere C is larger, by TV^2 or more", self.variation[tight] ** 2, self.best[tight] + LOG_4, "<="
             ),
         ]
 
@@ -185,7 +187,7 @@ def criterion(p: Density, family: Sequence[Density], x: np.ndarray | None = None
     return Criterion(best, divergence, np.array([total_variation(p, q, x) for q in family]), best_value(p, p, x))
 
 
-# ---------------------------------------------------------------- proposition 3
+# ---------------------------------------------------------------- proposition 2
 
 
 def value_at(p: np.ndarray, q: Tensor, d: np.ndarray | Tensor) -> Tensor:
@@ -202,35 +204,42 @@ def best_value_of(p: np.ndarray, q: Tensor) -> Tensor:
 class Convexity:
     """C at points q of the simplex: its curvature, its slope, and how it lies below its chords."""
 
-    lowest_curvature: float  # the lowest eigenvalue of the Hessian of C by q
-    curvature_error: float  # the largest difference of a Hessian from diag(p / (q (p + q)))
-    chord: float  # the least that C lies below a chord
-    slope_error: float  # the largest difference of the gradient of C and that of V with D* held fixed
+    hessian: np.ndarray  # (points, n, n): of C by q
+    formula: np.ndarray  # (points, n, n): diag(p / (q (p + q)))
+    below_chord: np.ndarray  # (points,): how far C lies below the middle of a chord
+    slope: np.ndarray  # (points, n): of C
+    slope_of_value: np.ndarray  # (points, n): of V, with D* held fixed
 
     def statements(self) -> list[Statement]:
-        """Proposition 2 of the paper, its first half: C is convex, and D* may be held fixed."""
+        """Proposition 2, its first half: C is convex, and D* may be held fixed."""
+        lowest = np.linalg.eigvalsh(self.hessian).min()
         return [
-            Statement("3: C is convex in q: lowest curvature above 0", 0.0, self.lowest_curvature, "<"),
-            Statement("3: its Hessian is diag(p / (q (p + q)))", self.curvature_error, 0.0, "=", 1e-6),
-            Statement("3: C lies below its chords", 0.0, self.chord, "<"),
-            Statement("3: dC/dq = dV/dq with D* held fixed", self.slope_error, 0.0, "=", 1e-12),
+            Statement("C is convex in q: lowest curvature above 0", 0.0, lowest, "<"),
+            Statement.everywhere("its Hessian is diag(p / (q (p + q)))", self.hessian, self.formula, 1e-6),
+            Statement("C lies below its chords", 0.0, self.below_chord.min(), "<"),
+            Statement.everywhere("dC/dq = dV/dq with D* held fixed", self.slope, self.slope_of_value, 1e-12),
         ]
 
 
 def convexity(p: np.ndarray, *, points: int = 50, seed: int | np.random.Generator = 0) -> Convexity:
-    """Looks at C at random points of the simplex, for the probabilities p of a discrete distribution, all above 0."""
-    rng = nn.init.generator(seed)
-    lowest, curvature_error, slope_error, chord = np.inf, 0.0, 0.0, np.inf
-    for q, other in rng.dirichlet(np.ones(p.size), (points, 2)):
-        hessian = mg.hessian(lambda q: best_value_of(p, q), mg.Tensor(q)).data
-        lowest = min(lowest, np.linalg.eigvalsh(hessian).min())
-        expected = np.diag(p / (q * (p + q)))
-        curvature_error = max(curvature_error, abs(hessian - expected).max() / expected.max())
-        slopes = [slope(best_value_of, p, q), slope(value_at, p, q, p / (p + q))]
-        slope_error = max(slope_error, abs(slopes[0] - slopes[1]).max())
-        ends = [best_value_of(p, end).item() for end in (q, other)]
-        chord = min(chord, 0.5 * sum(ends) - best_value_of(p, 0.5 * (q + other)).item())
-    return Convexity(float(lowest), float(curvature_error), chord, float(slope_error))
+    """Looks at C at random points of the simplex, for the probabilities p of a discrete distribution.
+
+    Raises:
+        ValueError: when p is not above 0 everywhere.
+    """
+    p = np.asarray(p, float)
+    if not (p > 0).all():
+        raise ValueError(f"convexity: probabilities must be above 0, got {p}")
+    ends = nn.init.generator(seed).dirichlet(np.ones(p.size), (points, 2))
+    qs = 0.9 * ends[:, 0] + 0.1 / p.size  # not too near to the simplex's rim, where curvatures are infinite
+    values = [[best_value_of(p, q).item() for q in (*pair, pair.mean(axis=0))] for pair in ends]
+    return Convexity(
+        np.array([mg.hessian(lambda q: best_value_of(p, q), mg.Tensor(q)).data for q in qs]),
+        np.array([np.diag(p / (q * (p + q))) for q in qs]),
+        np.array([0.5 * (one + other) - middle for one, other, middle in values]),
+        np.array([slope(best_value_of, p, q) for q in qs]),
+        np.array([slope(value_at, p, q, p / (p + q)) for q in qs]),
+    )
 
 
 def slope(f: Callable[..., Tensor], p: np.ndarray, q: np.ndarray, *d: np.ndarray) -> np.ndarray:
@@ -248,13 +257,13 @@ class Descent:
     best: np.ndarray
 
     def statements(self) -> list[Statement]:
-        """Proposition 2 of the paper, its second half: the descent converges to p."""
+        """Proposition 2, its second half: the descent converges to p."""
         return [
             Statement(
-                "3: descent on q ends at p (total variation)", 0.5 * abs(self.path[-1] - self.p).sum(), 0.0, "=", 1e-6
+                "descent on q ends at p (total variation)", 0.5 * abs(self.path[-1] - self.p).sum(), 0.0, "=", 1e-6
             ),
-            Statement("3: there C = -log 4", self.best[-1], -LOG_4),
-            Statement("3: no step raises C", np.diff(self.best).max(), 0.0, "<="),
+            Statement("there C = -log 4", self.best[-1], -LOG_4),
+            Statement("no step raises C", np.diff(self.best).max(), 0.0, "<="),
         ]
 
 
@@ -303,9 +312,9 @@ class ParametrisedDescent:
     def statements(self) -> list[Statement]:
         """Where the argument of the paper, which is about q itself, does not reach."""
         return [
-            Statement("4: with a parameter C is not convex", self.curvature.min(), 0.0, "<", 1e-3),
-            Statement("4: one start ends at the lowest C", self.ends.min(), self.best.min(), "=", 1e-3),
-            Statement("4: another one ends higher", self.ends.min(), self.ends.max(), "<", 0.05),
+            Statement("with a parameter C is not convex", self.curvature.min(), 0.0, "<", 1e-3),
+            Statement("one start ends at the lowest C", self.ends.min(), self.best.min(), "=", 1e-3),
+            Statement("another one ends higher", self.ends.min(), self.ends.max(), "<", 0.05),
         ]
 
 
