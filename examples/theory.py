@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gan.data import Discrete, Mixture, Normal, Uniform
-from gan.theory import Statement, alternatives, dirac, errata, propositions, slopes
+from gan.theory import Statement, descent, dirac, duality, errata, other_losses, propositions, slopes
 from gan.viz import theory as draw
 from minigrad import nn
 
@@ -51,16 +51,16 @@ def its_value(rng: np.random.Generator, figure: Figure) -> list[Statement]:
 def descent_on_q(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """Proposition 2: descent on q itself"""
     p = np.array([0.1, 0.2, 0.3, 0.4])
-    descent = propositions.descend(p, np.array([0.7, 0.1, 0.1, 0.1]))
-    draw.descent(figure, descent)
-    return propositions.convexity(p, seed=rng).statements() + descent.statements()
+    path = descent.descend(p, np.array([0.7, 0.1, 0.1, 0.1]))
+    draw.descent(figure, path)
+    return descent.convexity(p, seed=rng).statements() + path.statements()
 
 
 def descent_on_a_parameter(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """In practice q has parameters"""
-    descent = propositions.parametrised_descent()
-    draw.parametrised(figure, descent)
-    return descent.statements()
+    paths = descent.parametrised_descent()
+    draw.parametrised(figure, paths)
+    return paths.statements()
 
 
 def two_losses(rng: np.random.Generator, figure: Figure) -> list[Statement]:
@@ -72,8 +72,8 @@ def two_losses(rng: np.random.Generator, figure: Figure) -> list[Statement]:
 
 def dirac_gan(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The Dirac GAN"""
-    draw.dirac(figure, dirac.dirac(steps=150, start=(1.0, 0.0)))
-    return dirac.dirac().statements()
+    draw.dirac(figure, dirac.play(steps=150, start=(1.0, 0.0)))
+    return dirac.play().statements()
 
 
 def other_discriminators(rng: np.random.Generator, figure: Figure) -> list[Statement]:
@@ -81,17 +81,17 @@ def other_discriminators(rng: np.random.Generator, figure: Figure) -> list[State
     grid = np.linspace(-3.0, 4.0, 71)
     p, q = DATA.density(grid), Normal(1.0).density(grid)
     equal_first = np.append(p[:1], p), np.append(p[:1], q)
-    squares = alternatives.least_squares(DATA, Normal(1.0))
+    squares = other_losses.least_squares(DATA, Normal(1.0))
     draw.other_discriminators(figure, grid, p, q, squares)
-    return alternatives.label_smoothing(*equal_first) + squares.statements()
+    return other_losses.label_smoothing(*equal_first) + squares.statements()
 
 
 def wasserstein(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The Wasserstein distance"""
     p, q = (Discrete(rng.normal(shift, 1.0, n), rng.uniform(size=n)) for shift, n in ((0.0, 15), (1.0, 20)))
-    lines = alternatives.parallel_lines(np.linspace(-1.0, 1.0, 21))
+    lines = duality.parallel_lines(np.linspace(-1.0, 1.0, 21))
     draw.parallel_lines(figure, lines)
-    return alternatives.wasserstein_of_normals() + alternatives.duality(p, q).statements() + lines.statements()
+    return duality.wasserstein_of_normals() + duality.three_ways(p, q).statements() + lines.statements()
 
 
 GROUPS = (

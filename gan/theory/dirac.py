@@ -114,14 +114,14 @@ class Dirac:
         ]
 
 
-def dirac(h: float = 0.2, steps: int = 500, *, gamma: float = 1.0, start: tuple[float, float] = (1e-3, 0.0)) -> Dirac:
+def play(h: float = 0.2, steps: int = 500, *, gamma: float = 1.0, start: tuple[float, float] = (1e-3, 0.0)) -> Dirac:
     """Plays the game three times: simultaneous steps, alternating ones, and simultaneous ones with R1.
 
     Raises:
         ValueError: when h is not between 0 and 4, where alternating steps go round, or the start is the end.
     """
     if not 0.0 < h < 4.0 or not any(start):
-        raise ValueError(f"dirac: h must be above 0 and below 4, and the start not (0, 0), got {h} and {start}")
+        raise ValueError(f"play: h must be above 0 and below 4, and the start not (0, 0), got {h} and {start}")
     paths = [
         dirac_trajectory(h, steps, start, simultaneous=simultaneous, gamma=strength)
         for simultaneous, strength in ((True, 0.0), (False, 0.0), (True, gamma))

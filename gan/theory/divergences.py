@@ -1,6 +1,6 @@
 """How far apart two distributions are: divergences, in nats where they are logarithms.
 
-p and q are given as ``measure`` says: distributions, functions, arrays on a grid x, or probabilities without a grid.
+p and q are given as ``integrals`` says: distributions, functions, arrays on a grid x, or probabilities without a grid.
 Where a density is 0, 0 log 0 counts as 0.
 """
 
@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..data import Discrete
-from .measure import Density, Pair, log_ratio, pair, weighted
+from .integrals import Density, Pair, log_ratio, pair, weighted
 
 
 def _kl(both: Pair) -> float:

@@ -17,12 +17,12 @@ from minigrad import Tensor, nn, optim
 from ..data import Normal, Uniform
 from ..game import two_player
 from ..objectives import named
-from .alternatives import least_squares
+from .discriminator import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value
 from .divergences import chi_square, jsd, kl
-from .propositions import highest, highest_value
+from .optimum import highest, highest_value
+from .other_losses import least_squares
 from .slopes import divergence_slopes, loss_slope
 from .transport import wasserstein
-from .value import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value
 
 LOG_2 = 0.5 * LOG_4
 P, Q = Normal(), Normal(2.0)

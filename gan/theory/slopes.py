@@ -14,7 +14,7 @@ import minigrad as mg
 
 from ..data import Normal
 from ..objectives import Objective, named
-from .measure import quadrature
+from .integrals import quadrature
 from .statement import Statement
 
 

@@ -15,7 +15,7 @@ from minigrad.messages import shown
 
 from ..data import Discrete, Distribution
 from ..data.distributions import mass_below
-from .measure import Density, pair
+from .integrals import Density, pair
 
 POINTS = 20_001  # of the grid of a distribution that has a density
 

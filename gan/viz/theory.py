@@ -15,9 +15,11 @@ from minigrad.backend import is_array
 from minigrad.messages import shown
 
 from ..theory import LOG_4, optimal_discriminator
-from ..theory.alternatives import Duality, LeastSquares, ParallelLines, smoothed_discriminator
+from ..theory.descent import Descent, ParametrisedDescent
 from ..theory.dirac import Dirac
-from ..theory.propositions import Criterion, Descent, ParametrisedDescent, TrainedDiscriminator
+from ..theory.duality import Duality, ParallelLines
+from ..theory.other_losses import LeastSquares, smoothed_discriminator
+from ..theory.propositions import Criterion, TrainedDiscriminator
 from ..theory.slopes import GeneratorSlopes
 from .figure1 import BLUE, GREEN, GREY, ORANGE, PURPLE
 
@@ -53,7 +55,7 @@ def trained_discriminator(figure: FigureBase, result: TrainedDiscriminator) -> N
     left.plot(x, result.d_star, color=BLUE, linewidth=5.0, alpha=0.25, label="D* = p/(p + q)")
     left.plot(x, result.d, color=BLUE, linestyle="--", linewidth=2.0, label="D, trained")
     low, high = x[seen][0], x[seen][-1]
-    beyond = 0.4 * (high - low)
+    beyond = 0.5 * (high - low)
     left.set(xlabel="x", title="D against G that stays as it is", xlim=(low - beyond, high + beyond), ylim=(0, 1.05))
     left.legend(fontsize=9, loc="best")
     right.plot(result.steps, result.value, color=PURPLE, linewidth=2.0, label="V(D, G)")

@@ -20,17 +20,20 @@ from gan.theory import (
     LOG_4,
     GeneratedDistribution,
     Statement,
-    alternatives,
     best_value,
+    descent,
     dirac,
+    duality,
     jsd,
     optimal_discriminator,
+    other_losses,
     propositions,
     slopes,
     transport,
     value,
 )
-from gan.theory.propositions import best_value_of, highest, slope
+from gan.theory.descent import best_value_of, slope
+from gan.theory.optimum import highest
 from minigrad import nn
 
 # ---------------------------------------------------------------- where statements come from, quickly
@@ -60,19 +63,19 @@ SOURCES = {
     "criterion": lambda: propositions.criterion(
         Normal(), [Normal(mu) for mu in MU] + [Mixture([Normal(-2.0, 0.5), Normal(2.0, 0.5)])]
     ).statements(),
-    "convexity": lambda: propositions.convexity(P, points=10).statements(),
-    "descent": lambda: propositions.descend(P, P[::-1]).statements(),
-    "parametrised": lambda: propositions.parametrised_descent(steps=60).statements(),
+    "convexity": lambda: descent.convexity(P, points=10).statements(),
+    "descent": lambda: descent.descend(P, P[::-1]).statements(),
+    "parametrised": lambda: descent.parametrised_descent(steps=60).statements(),
     # Narrower samples than the data, as KL is the same both ways otherwise.
     "slopes": lambda: slopes.generator_slopes(np.linspace(0.0, 8.0, 17), 0.8).statements(),
-    "dirac": lambda: dirac.dirac(steps=300).statements(),
-    "smoothing": lambda: alternatives.label_smoothing(P, np.append(P[0], Q[1:])),
-    "least squares": lambda: alternatives.least_squares(Normal(), Normal(1.0, 1.2)).statements(),
-    "lines": lambda: alternatives.parallel_lines([-1.0, 0.0, 0.5], points=4).statements(),
-    "duality": lambda: alternatives.duality(
+    "dirac": lambda: dirac.play(steps=300).statements(),
+    "smoothing": lambda: other_losses.label_smoothing(P, np.append(P[0], Q[1:])),
+    "least squares": lambda: other_losses.least_squares(Normal(), Normal(1.0, 1.2)).statements(),
+    "lines": lambda: duality.parallel_lines([-1.0, 0.0, 0.5], points=4).statements(),
+    "duality": lambda: duality.three_ways(
         Discrete([0.0, 1.0, 2.0, 5.0], P), Discrete([0.5, 3.0, 4.0], [0.5, 0.3, 0.2])
     ).statements(),
-    "normals": alternatives.wasserstein_of_normals,
+    "normals": duality.wasserstein_of_normals,
 }
 NEED_SCIPY = ("lines", "duality")
 
@@ -200,34 +203,34 @@ WRONG = {
         (propositions, "best_value", lambda p, q, x: value(p, q, lambda x: 0.9 * optimal_discriminator(p, q, x))),
     ),
     "elsewhere C is larger, by TV^2 or more": ("criterion", (propositions, "best_value", in_both_terms)),
-    "C is convex in q: lowest curvature above 0": ("convexity", (propositions, "best_value_of", in_both_terms_of)),
+    "C is convex in q: lowest curvature above 0": ("convexity", (descent, "best_value_of", in_both_terms_of)),
     "its Hessian is diag(p / (q (p + q)))": (
         "convexity",
-        (propositions, "best_value_of", lambda p, q: 0.5 * (best_value_of(p, q) - LOG_4)),
+        (descent, "best_value_of", lambda p, q: 0.5 * (best_value_of(p, q) - LOG_4)),
     ),
     # G makes V large.
-    "C lies below its chords": ("convexity", (propositions, "best_value_of", lambda p, q: -best_value_of(p, q))),
+    "C lies below its chords": ("convexity", (descent, "best_value_of", lambda p, q: -best_value_of(p, q))),
     # D* held fixed, where D is not D*.
     "dC/dq = dV/dq with D* held fixed": (
         "convexity",
-        (propositions, "best_value_of", lambda p, q: propositions.value_at(p, q, 0.9 * p / (p + q))),
+        (descent, "best_value_of", lambda p, q: descent.value_at(p, q, 0.9 * p / (p + q))),
     ),
     # D is made once, and learns nothing more.
-    "descent on q ends at p (total variation)": ("descent", (propositions, "optimal_discriminator", undecided)),
-    "there C = -log 4": ("descent", (propositions, "optimal_discriminator", undecided)),
+    "descent on q ends at p (total variation)": ("descent", (descent, "optimal_discriminator", undecided)),
+    "there C = -log 4": ("descent", (descent, "optimal_discriminator", undecided)),
     # Up instead of down, though not as far as to where q is 0.
-    "no step raises C": ("descent", (propositions, "slope", lambda *args: -1e-3 * slope(*args))),
+    "no step raises C": ("descent", (descent, "slope", lambda *args: -1e-3 * slope(*args))),
     # One mode, and KL(p || q) + KL(q || p) in place of the JSD: a parabola.
     "with a parameter C is not convex": (
         "parametrised",
-        (propositions, "Mixture", lambda components, weights: Normal(0.0, 0.6)),
-        (propositions.F, "softplus", lambda s: s),
+        (descent, "Mixture", lambda components, weights: Normal(0.0, 0.6)),
+        (descent.F, "softplus", lambda s: s),
     ),
     # Up instead of down.
     "one start ends at the lowest C": (
         "parametrised",
         (
-            propositions,
+            descent,
             "mg",
             types.SimpleNamespace(**vars(mg) | {"grad": lambda *a, **o: [-g for g in mg.grad(*a, **o)]}),
         ),
@@ -235,7 +238,7 @@ WRONG = {
     # Data without a second mode.
     "another one ends higher": (
         "parametrised",
-        (propositions, "Mixture", lambda components, weights: Normal(0.0, 3.0)),
+        (descent, "Mixture", lambda components, weights: Normal(0.0, 3.0)),
     ),
     # Either loss for the other one.
     "slope of the saturating loss = d(2 JSD)": (
@@ -256,32 +259,32 @@ WRONG = {
     # A weight on log D, 0.95 p / (0.95 p + q), is not a smoothed label.
     "labels 0.9 and 0: D* = 0.9 p / (p + q)": (
         "smoothing",
-        (alternatives, "smoothed_discriminator", lambda p, q, alpha: alpha * p / (alpha * p + q)),
+        (other_losses, "smoothed_discriminator", lambda p, q, alpha: alpha * p / (alpha * p + q)),
     ),
     # Labels 0.9 leave D* = 1/2.
     "then D* is not 1/2 where p = q, but": (
         "smoothing",
-        (alternatives, "highest", lambda f, shape: np.full(shape, 0.5)),
+        (other_losses, "highest", lambda f, shape: np.full(shape, 0.5)),
     ),
     # A sigmoid, which keeps D between 0 and 1.
     "LSGAN: D* = (p - q) / (p + q)": (
         "least squares",
-        (alternatives, "highest", lambda f, shape, low, high: highest(f, shape, 0.0, 1.0)),
+        (other_losses, "highest", lambda f, shape, low, high: highest(f, shape, 0.0, 1.0)),
     ),
     "LSGAN: 2 C(G) = chi-square of 2q from p + q": (
         "least squares",
-        (alternatives, "squared_ratio", other_way_round),
+        (other_losses, "squared_ratio", other_way_round),
     ),
     "two lines: W1 = |theta|": ("lines", (transport, "_linear_program", any_plan)),
     # Bits.
-    "two lines: JSD = log 2, however near": ("lines", (alternatives, "jsd", lambda p, q: jsd(p, q) / math.log(2.0))),
+    "two lines: JSD = log 2, however near": ("lines", (duality, "jsd", lambda p, q: jsd(p, q) / math.log(2.0))),
     # p + q for (p + q) / 2.
-    "two lines: JSD = 0 if they are one": ("lines", (alternatives, "jsd", lambda p, q: 0.5 * best_value(p, q))),
+    "two lines: JSD = 0 if they are one": ("lines", (duality, "jsd", lambda p, q: 0.5 * best_value(p, q))),
     "W1: cheapest plan = best potential": ("duality", (transport, "_linear_program", minus_the_price)),
     # The distance of the means, which misses what goes to the left and what goes to the right.
     "W1: cheapest plan = integral over quantiles": (
         "duality",
-        (alternatives, "wasserstein", lambda p, q: abs(p.mean - q.mean)),
+        (duality, "wasserstein", lambda p, q: abs(p.mean - q.mean)),
     ),
     "W1: the plan takes p to q": ("duality", (transport, "_linear_program", to_the_nearest)),
     "W1: the potential's slope is 1 at most": ("duality", (np.linalg, "norm", squared)),
@@ -326,7 +329,7 @@ def spoilt(result, name, place, by):
     return dataclasses.replace(result, **{name: array})
 
 
-CONVEX, DOWN = propositions.convexity(P, points=5), propositions.descend(P, P[::-1])
+CONVEX, DOWN = descent.convexity(P, points=5), descent.descend(P, P[::-1])
 FAMILY = propositions.criterion(Normal(), [Normal(mu) for mu in MU])
 
 
@@ -359,14 +362,15 @@ def test_v_is_not_above_c_at_any_time():
 @pytest.mark.parametrize(
     ("provoke", "message"),
     [
-        (lambda: propositions.convexity([0.0, 1.0]), "convexity: probabilities must be above 0"),
+        (lambda: descent.convexity([0.0, 1.0]), "convexity: probabilities must be above 0"),
         (lambda: propositions.criterion(Normal(), [Normal(1.0)]).line, "criterion: a line needs"),
-        (lambda: alternatives.parallel_lines([0.5, 1.0]), "parallel_lines: theta must have a 0 in it"),
-        (lambda: alternatives.smoothed_discriminator(P, Q, 5.0), "smoothed_discriminator: alpha must be"),
-        (lambda: alternatives.duality(Normal(), Normal()), "duality: p and q must be gan.data.Discrete, got Normal"),
-        (lambda: dirac.dirac(h=4.0), "dirac: h must be above 0 and below 4"),
-        (lambda: dirac.dirac(start=(0.0, 0.0)), "dirac: h must be above 0 and below 4, and the start not"),
-        (lambda: dirac.dirac(steps=3, start=(3, 0)).statements(), "Dirac.statements: they are about"),
+        (lambda: duality.parallel_lines([0.5, 1.0]), "parallel_lines: theta must have a 0 in it"),
+        (lambda: other_losses.smoothed_discriminator(P, Q, 5.0), "smoothed_discriminator: alpha must be"),
+        (lambda: duality.three_ways(Normal(), Normal()), "three_ways: p and q must be gan.data.Discrete, got Normal"),
+        (lambda: gan.theory.kl(Normal(), Normal(), "grid"), "kl: x must be an array of numbers, got 'grid'"),
+        (lambda: dirac.play(h=4.0), "play: h must be above 0 and below 4"),
+        (lambda: dirac.play(start=(0.0, 0.0)), "play: h must be above 0 and below 4, and the start not"),
+        (lambda: dirac.play(steps=3, start=(3, 0)).statements(), "Dirac.statements: they are about"),
     ],
 )
 def test_what_cannot_be_stated_is_said_in_a_line(provoke, message):
@@ -384,7 +388,7 @@ def test_least_squares_where_a_density_is_zero():
         (Discrete([0.0]), Discrete([1.0])),
         ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
     ):
-        result = alternatives.least_squares(p, q)
+        result = other_losses.least_squares(p, q)
         assert not failing(result)
         assert result.criterion == pytest.approx(2.0, abs=1e-6)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data import Discrete, Mixture, Normal, Uniform
 import minigrad as mg
+from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.theory import LOG_4, best_value, jsd, optimal_discriminator, optimal_logits, sampled_value, value
 
 X = np.linspace(-16.0, 16.0, 3201)

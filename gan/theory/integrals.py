@@ -112,10 +112,10 @@ def quadrature(p: Distribution, q: Distribution, *, margin: int = 0) -> tuple[np
 
 def points_of(who: str, x: np.ndarray) -> np.ndarray:
     """x as an array of floats; raises TypeError for what is not numbers."""
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiu":
+    points = np.asarray(x)
+    if points.dtype.kind not in "fiu":
         raise TypeError(f"{who}: x must be an array of numbers, got {shown(x)}")
-    return x if x.dtype.kind == "f" else x.astype(float)
+    return points if points.dtype.kind == "f" else points.astype(float)
 
 
 def log_densities(who: str, p: Density, q: Density, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

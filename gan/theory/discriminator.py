@@ -1,6 +1,6 @@
 """The best discriminator D*, the value V(D, G) of the game, and what the best D makes of it, C(G) = V(D*, G).
 
-p is the density of the data and q that of the samples, given as ``measure`` says. All values are in nats.
+p is the density of the data and q that of the samples, given as ``integrals`` says. All values are in nats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import nn
 
-from .measure import Density, log_densities, log_ratio, pair, points_of, weighted
+from .integrals import Density, log_densities, log_ratio, pair, points_of, weighted
 
 LOG_4 = 2.0 * math.log(2.0)
 
@@ -28,7 +28,8 @@ def optimal_discriminator(p: Density, q: Density, x: np.ndarray | None = None) -
 
     Source: Goodfellow et al. 2014, proposition 1.
     """
-    return np.exp(-np.logaddexp(0.0, -_log_odds("optimal_discriminator", p, q, x)))
+    with np.errstate(invalid="ignore"):  # what is no number stays none
+        return np.exp(-np.logaddexp(0.0, -_log_odds("optimal_discriminator", p, q, x)))
 
 
 def _log_odds(who: str, p: Density, q: Density, x: np.ndarray | None) -> np.ndarray:
