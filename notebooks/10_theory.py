@@ -323,6 +323,7 @@ plt.show()
 # %%
 both = slopes.generator_slopes(np.linspace(0.0, 8.0, 81))
 check(both.statements())
+check(slopes.generator_slopes(np.linspace(0.0, 8.0, 81), std=0.8).statements())  # KL(p || q) would do no longer
 
 draw.slopes(plt.figure(figsize=(8, 3.2)), both)
 plt.show()
@@ -687,13 +688,13 @@ for erratum in others:
     assert erratum.exposed
 
 # %% [markdown]
-# - *JSD at most 1*: in bits. In nats it is $\log 2$.
+# - *JSD of 1*: in bits. In nats it is $\log 2$.
 # - *The losses at the end*: with $D = \frac{1}{2}$, $L_D = -V$ has two terms, $\log 2$ each; some programs take their
 #   mean. The non-saturating $L_G$ ends at $\log 2$ and not at $0$. No loss says that samples are good.
-# - *G goes down both terms*: it may, but the first one has no $G$ in it; see below.
+# - *The first term and G*: programs may go down both terms, but $\theta$ is in the second one only; see below.
 # - *Labels of 0.9*, and *a weight of 0.95*: both move the undecided $D$, by different amounts.
-# - *Clipped weights*: they bound the slope of the critic by some $K$, not by $1$. It finds $K\, W_1$, and nobody
-#   knows $K$.
+# - *Clipped weights*: they bound the slope of the critic by some $K$, not by $1$. It finds $K\, W_1$ at most, and
+#   nobody knows $K$.
 # - *A sigmoid at the end of a critic*: then what it sees is never more than $1$, and $W_1$ has no bound.
 # - *k steps of G*: it is $D$ that takes $k$ steps in a round of Algorithm 1, and $G$ takes one.
 # - *Batch normalisation in a critic with a gradient penalty*: see below.
