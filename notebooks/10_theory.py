@@ -690,7 +690,8 @@ for erratum in others:
 # %% [markdown]
 # - *JSD of 1*: in bits. In nats it is $\log 2$.
 # - *The losses at the end*: with $D = \frac{1}{2}$, $L_D = -V$ has two terms, $\log 2$ each; some programs take their
-#   mean. The non-saturating $L_G$ ends at $\log 2$ and not at $0$. No loss says that samples are good.
+#   mean. The non-saturating $L_G$ ends at $\log 2$ and not at $0$. And each GAN has an end of
+#   its own. No loss says that samples are good.
 # - *The first term and G*: programs may go down both terms, but $\theta$ is in the second one only; see below.
 # - *Labels of 0.9*, and *a weight of 0.95*: both move the undecided $D$, by different amounts.
 # - *Clipped weights*: they bound the slope of the critic by some $K$, not by $1$. It finds $K\, W_1$ at most, and

@@ -80,6 +80,15 @@ def _loss_at_the_end(generator: bool) -> float:
     return loss.item()
 
 
+def _least_squares_at_the_end() -> float:
+    """The least that LSGAN's L_D = E_p (D - 1) ** 2 / 2 + E_q D ** 2 / 2 can be where p = q."""
+
+    def loss(d: Tensor) -> Tensor:
+        return 0.5 * (d - 1.0) ** 2 + 0.5 * d**2
+
+    return loss(mg.Tensor(highest(lambda d: -loss(d), ()))).item()
+
+
 def _clipped_critic() -> float:
     """E_p f - E_q f for the critic f(x) = w x that gradient ascent finds for N(3, 1) and N(0, 1), |w| held at 0.01."""
     w = nn.Parameter(np.array(0.0))
@@ -213,6 +222,14 @@ ERRATA = (
         lambda: LOG_2,
         lambda: LOG_4,
         lambda: _loss_at_the_end(generator=False),
+    ),
+    Erratum(
+        "at the end L_D = log 4, whatever the GAN",
+        "LSGAN's is 1/4 with labels 0 and 1 (WGAN's 0, the hinge's 2)",
+        "q = p",
+        lambda: LOG_4,
+        lambda: 0.25,
+        _least_squares_at_the_end,
     ),
     Erratum(
         "at the end L_G = 0",

@@ -20,6 +20,7 @@ NUMBERS = {  # printed, right, at the input that stands in the table
     "JSD is 1 where p and q have nothing in common": (1.0, 0.693147),
     "the non-saturating loss goes down 2 JSD": (0.44960, 1.55040),
     "at the end L_D = -V = log 2": (0.693147, 1.386294),
+    "at the end L_D = log 4, whatever the GAN": (1.386294, 0.25),
     "at the end L_G = 0": (0.0, 0.693147),
     "E log D(x) has a part in the slope of G, as in -dL_G/dx": (-1.550400, 0.0),
     "labels 0.9 for 1 leave D* = 1/2": (0.5, 0.45),
