@@ -19,13 +19,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gan.data import Discrete, Mixture, Normal, Uniform
-from gan.theory import Statement, alternatives, dirac, errata, propositions, slopes
+from gan.theory import Statement, descent, dirac, duality, errata, other_losses, propositions, slopes
 from gan.viz import theory as draw
 from minigrad import nn
 
 DATA = Normal()
-MU = np.linspace(-4.0, 4.0, 41)
-MU = MU[MU != 0.0]  # of samples N(mu, 1) other than the data
+MU = np.linspace(-4.0, 4.0, 40)  # of samples N(mu, 1), none of which are the data
 
 # ---------------------------------------------------------------- a group of statements each, with its picture
 
@@ -42,7 +41,7 @@ def best_discriminator(rng: np.random.Generator, figure: Figure) -> list[Stateme
 
 
 def its_value(rng: np.random.Generator, figure: Figure) -> list[Statement]:
-    """Proposition 2: what its value says"""
+    """Theorem 1: what its value says"""
     shifted = [Normal(mu) for mu in MU]
     others = [Normal(0.0, 0.5), Normal(1.0, 2.0), Mixture([Normal(-2.0, 0.5), Normal(2.0, 0.5)]), Uniform(-1.0, 2.0)]
     draw.criterion(figure, MU, propositions.criterion(DATA, shifted))
@@ -50,31 +49,31 @@ def its_value(rng: np.random.Generator, figure: Figure) -> list[Statement]:
 
 
 def descent_on_q(rng: np.random.Generator, figure: Figure) -> list[Statement]:
-    """Proposition 3: descent on q itself"""
+    """Proposition 2: descent on q itself"""
     p = np.array([0.1, 0.2, 0.3, 0.4])
-    descent = propositions.descend(p, np.array([0.7, 0.1, 0.1, 0.1]))
-    draw.descent(figure, descent)
-    return propositions.convexity(p, seed=rng).statements() + descent.statements()
+    path = descent.descend(p, np.array([0.7, 0.1, 0.1, 0.1]))
+    draw.descent(figure, path)
+    return descent.convexity(p, seed=rng).statements() + path.statements()
 
 
 def descent_on_a_parameter(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """In practice q has parameters"""
-    descent = propositions.parametrised_descent()
-    draw.parametrised(figure, descent)
-    return descent.statements()
+    paths = descent.parametrised_descent()
+    draw.parametrised(figure, paths)
+    return paths.statements()
 
 
 def two_losses(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The generator's two losses"""
-    found = slopes.generator_slopes(np.linspace(0.0, 8.0, 81))
+    found = slopes.generator_slopes(np.linspace(0.0, 8.0, 81), std=0.8)
     draw.slopes(figure, found)
     return found.statements()
 
 
 def dirac_gan(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The Dirac GAN"""
-    draw.dirac(figure, dirac.dirac(steps=150, start=(1.0, 0.0)))
-    return dirac.dirac().statements()
+    draw.dirac(figure, dirac.play(steps=150, start=(1.0, 0.0)))
+    return dirac.play().statements()
 
 
 def other_discriminators(rng: np.random.Generator, figure: Figure) -> list[Statement]:
@@ -82,17 +81,17 @@ def other_discriminators(rng: np.random.Generator, figure: Figure) -> list[State
     grid = np.linspace(-3.0, 4.0, 71)
     p, q = DATA.density(grid), Normal(1.0).density(grid)
     equal_first = np.append(p[:1], p), np.append(p[:1], q)
-    squares = alternatives.least_squares(DATA, Normal(1.0))
+    squares = other_losses.least_squares(DATA, Normal(1.0))
     draw.other_discriminators(figure, grid, p, q, squares)
-    return alternatives.label_smoothing(*equal_first) + squares.statements()
+    return other_losses.label_smoothing(*equal_first) + squares.statements()
 
 
 def wasserstein(rng: np.random.Generator, figure: Figure) -> list[Statement]:
     """The Wasserstein distance"""
     p, q = (Discrete(rng.normal(shift, 1.0, n), rng.uniform(size=n)) for shift, n in ((0.0, 15), (1.0, 20)))
-    lines = alternatives.parallel_lines(np.linspace(-1.0, 1.0, 21))
+    lines = duality.parallel_lines(np.linspace(-1.0, 1.0, 21))
     draw.parallel_lines(figure, lines)
-    return alternatives.wasserstein_of_normals() + alternatives.duality(p, q).statements() + lines.statements()
+    return duality.wasserstein_of_normals() + duality.three_ways(p, q).statements() + lines.statements()
 
 
 GROUPS = (

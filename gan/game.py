@@ -338,6 +338,8 @@ def two_player(
         ValueError: when the objective is not known, k is below 1, or above it with simultaneous moves.
     """
     check_integers("two_player", 1, k=k)
+    if simultaneous and k > 1:
+        raise ValueError(f"two_player: simultaneous moves are one for each player in a round, got k = {k}")
     _check("two_player", "the generator", generator, nn.Module, "a module")
     _check("two_player", "the discriminator", discriminator, nn.Module, "a module")
     _check("two_player", "optimizer", optimizer, Callable | None, "a function of the parameters, such as optim.Adam")

@@ -31,15 +31,18 @@ from gan.data import Discrete, Normal, Uniform
 from gan.objectives import named
 from gan.theory import (
     LOG_4,
-    alternatives,
     best_value,
     chi_square,
+    descent,
     dirac,
+    duality,
     errata,
     jsd,
     kl,
     optimal_discriminator,
     optimal_logits,
+    optimum,
+    other_losses,
     propositions,
     reverse_kl,
     sampled_value,
@@ -266,12 +269,12 @@ assert abs(disjoint) < 1e-9
 
 # %%
 p4 = np.array([0.1, 0.2, 0.3, 0.4])
-check(propositions.convexity(p4).statements())
+check(descent.convexity(p4).statements())
 
-descent = propositions.descend(p4, start=np.array([0.7, 0.1, 0.1, 0.1]))
-check(descent.statements())
+path = descent.descend(p4, start=np.array([0.7, 0.1, 0.1, 0.1]))
+check(path.statements())
 
-draw.descent(wide(), descent)
+draw.descent(wide(), path)
 plt.show()
 
 # %% [markdown]
@@ -286,7 +289,7 @@ plt.show()
 # **Predict.** Where does descent end from $\mu = 4.5$, and where from $\mu = -4.5$?
 
 # %%
-two_ends = propositions.parametrised_descent(starts=(4.5, -4.5))
+two_ends = descent.parametrised_descent(starts=(4.5, -4.5))
 check(two_ends.statements())
 
 draw.parametrised(wide(), two_ends)
@@ -320,6 +323,7 @@ plt.show()
 # %%
 both = slopes.generator_slopes(np.linspace(0.0, 8.0, 81))
 check(both.statements())
+check(slopes.generator_slopes(np.linspace(0.0, 8.0, 81), std=0.8).statements())  # KL(p || q) would do no longer
 
 draw.slopes(plt.figure(figsize=(8, 3.2)), both)
 plt.show()
@@ -352,9 +356,9 @@ assert both.non_saturating[-1] > 1000.0 * both.saturating[-1]
 # **Predict.** Which of the three arrives at the star?
 
 # %%
-check(dirac.dirac().statements())
+check(dirac.play().statements())
 
-from_afar = dirac.dirac(h=0.2, steps=150, start=(1.0, 0.0))
+from_afar = dirac.play(h=0.2, steps=150, start=(1.0, 0.0))
 assert np.hypot(*from_afar.simultaneous[-1]) < (1.0 + 0.25 * from_afar.h**2) ** (150 / 2)
 
 draw.dirac(wide(), from_afar)
@@ -392,9 +396,9 @@ for h in (0.4, 0.2, 0.1):
 # %%
 data, samples = Normal(), Normal(1.0)  # equal at 0.5
 grid = np.append(0.5, np.linspace(-3.0, 4.0, 71))
-check(alternatives.label_smoothing(data.density(grid), samples.density(grid), alpha=0.9))
+check(other_losses.label_smoothing(data.density(grid), samples.density(grid), alpha=0.9))
 
-squares = alternatives.least_squares(data, samples)
+squares = other_losses.least_squares(data, samples)
 check(squares.statements())
 
 grid = grid[1:]
@@ -410,7 +414,7 @@ plt.show()
 # $\mathrm{JSD}$ and $W_1$ look like as functions of $\theta$?
 
 # %%
-lines = alternatives.parallel_lines(np.linspace(-1.0, 1.0, 21))
+lines = duality.parallel_lines(np.linspace(-1.0, 1.0, 21))
 check(lines.statements())
 
 draw.parallel_lines(plt.figure(figsize=(7, 3.2)), lines)
@@ -432,9 +436,9 @@ plt.show()
 
 # %%
 before, after = Discrete([0, 3, 7], [0.5, 0.2, 0.3]), Discrete([1, 2, 4, 5], [0.3, 0.2, 0.2, 0.3])
-pair = alternatives.duality(before, after)
+pair = duality.three_ways(before, after)
 check(pair.statements())
-check(alternatives.wasserstein_of_normals(shift=3.0))
+check(duality.wasserstein_of_normals(shift=3.0))
 
 f_before, f_after = pair.transport.potential_p, pair.transport.potential_q
 moved = pair.transport.plan > 1e-9
@@ -472,7 +476,7 @@ def E(density, f):
 
 def measured_c(mu):
     """C(G): the largest V that any D has, found at each x of the grid from the slope of V alone."""
-    return propositions.highest_value(P, Normal(mu), X)
+    return optimum.highest_value(P, Normal(mu), X)
 
 
 def measured_descent(mu):
@@ -484,7 +488,7 @@ def measured_descent(mu):
 
 def measured_squares(mu):
     """Twice C(G) of LSGAN: what the best D, found at each x from the slope of its loss, leaves for G."""
-    return alternatives.least_squares(P, Normal(mu)).criterion
+    return other_losses.least_squares(P, Normal(mu)).criterion
 
 
 # %% [markdown]
@@ -684,13 +688,14 @@ for erratum in others:
     assert erratum.exposed
 
 # %% [markdown]
-# - *JSD at most 1*: in bits. In nats it is $\log 2$.
+# - *JSD of 1*: in bits. In nats it is $\log 2$.
 # - *The losses at the end*: with $D = \frac{1}{2}$, $L_D = -V$ has two terms, $\log 2$ each; some programs take their
-#   mean. The non-saturating $L_G$ ends at $\log 2$ and not at $0$. No loss says that samples are good.
-# - *G goes down both terms*: it may, but the first one has no $G$ in it; see below.
+#   mean. The non-saturating $L_G$ ends at $\log 2$ and not at $0$. And each GAN has an end of
+#   its own. No loss says that samples are good.
+# - *The first term and G*: programs may go down both terms, but $\theta$ is in the second one only; see below.
 # - *Labels of 0.9*, and *a weight of 0.95*: both move the undecided $D$, by different amounts.
-# - *Clipped weights*: they bound the slope of the critic by some $K$, not by $1$. It finds $K\, W_1$, and nobody
-#   knows $K$.
+# - *Clipped weights*: they bound the slope of the critic by some $K$, not by $1$. It finds $K\, W_1$ at most, and
+#   nobody knows $K$.
 # - *A sigmoid at the end of a critic*: then what it sees is never more than $1$, and $W_1$ has no bound.
 # - *k steps of G*: it is $D$ that takes $k$ steps in a round of Algorithm 1, and $G$ takes one.
 # - *Batch normalisation in a critic with a gradient penalty*: see below.

@@ -820,27 +820,27 @@ GAN = {
     "a distribution and an array": (
         lambda: gan.theory.kl(gan.data.Normal(), POSITIVE),
         ValueError,
-        "kl: p is a distribution and needs the points x here",
+        "kl: p is a distribution; give another one beside it, or the points x",
     ),
     "a grid that falls": (
         lambda: gan.theory.kl(POSITIVE, POSITIVE, -GRID),
         ValueError,
-        "kl: the grid x must be numbers that rise, got shape (5,)",
+        "kl: the grid x must be finite numbers that rise, got an array of shape (5,)",
     ),
     "a density below 0": (
         lambda: gan.theory.kl(POSITIVE, -POSITIVE, GRID),
         ValueError,
-        "kl: q must be densities, which are 0 or more",
+        "kl: q must be densities, 0 or more, got values down to -2",
     ),
     "points and a density": (
         lambda: gan.theory.jsd(gan.data.Discrete([1.0, 2.0]), gan.data.Normal()),
         ValueError,
-        "jsd: a discrete distribution goes with another one, and needs no grid",
+        "jsd: a discrete distribution has no density, and goes with another discrete one only",
     ),
     "infinite densities": (
         lambda: gan.theory.jsd(POSITIVE + np.inf, POSITIVE + np.inf, GRID),
         ValueError,
-        "a density is infinite at a point; gan.theory.GeneratedDistribution integrates over such",
+        "jsd: p is infinite somewhere; gan.theory.GeneratedDistribution has its integrals",
     ),
     "D above 1": (
         lambda: gan.theory.value(POSITIVE, POSITIVE, 1.5, GRID),

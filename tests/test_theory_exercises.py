@@ -54,6 +54,8 @@ def _with_last_line(name: str, line: str) -> str:
 
 def _red_area(figure: Figure) -> float:
     """How high the red area is, where it is highest."""
+    if not figure.axes[0].collections:
+        return 0.0
     (area,) = figure.axes[0].collections
     assert mpl.colors.same_color(area.get_facecolor()[0, :3], RED)
     points = area.get_paths()[0].vertices

@@ -52,6 +52,12 @@ class Distribution(abc.ABC):
         return self._draw((n, size), rng).astype(np.float32)
 
 
+def mass_below(density: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The share of the mass that lies below each point of a grid, of all that is on the grid."""
+    mass = np.append(0.0, np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x)))
+    return mass / mass[-1]
+
+
 @dataclasses.dataclass(frozen=True)
 class Normal(Distribution):
     """N(mean, std ** 2)."""
@@ -61,8 +67,10 @@ class Normal(Distribution):
 
     def __post_init__(self) -> None:
         check_numbers("Normal", mean=self.mean, std=self.std)
-        if not self.std > 0:
+        if not 0 < self.std < math.inf:
             raise ValueError(f"Normal: std must be above 0, got {self.std}")
+        if not math.isfinite(self.mean):
+            raise ValueError(f"Normal: mean must be finite, got {self.mean}")
 
     def density(self, x: np.ndarray) -> np.ndarray:
         """exp(-((x - mean) / std) ** 2 / 2) / (std sqrt(2 pi))."""
@@ -94,7 +102,7 @@ class Uniform(Distribution):
 
     def __post_init__(self) -> None:
         check_numbers("Uniform", low=self.low, high=self.high)
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(f"Uniform: low must be below high, got {self.low} and {self.high}")
 
     @property
@@ -167,9 +175,7 @@ class Mixture(Distribution):
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The inverse of the distribution function, from the density summed on a grid of 20,001 points or more."""
         x = self.grid(20_001)
-        p = self.density(x)
-        below = np.concatenate([[0.0], np.cumsum(0.5 * (p[1:] + p[:-1]) * np.diff(x))])
-        return np.interp(u, below / below[-1], x)
+        return np.interp(u, mass_below(self.density(x), x), x)
 
     def support(self) -> tuple[float, float]:
         """From the lowest to the highest of the components' ends."""
@@ -202,9 +208,11 @@ class Discrete(Distribution):
         self.std = float(math.sqrt(self.probabilities @ (self.values - self.mean) ** 2))
 
     def density(self, x: np.ndarray) -> np.ndarray:
-        """The probability of exactly x."""
-        place = np.minimum(np.searchsorted(self.values, x), self.values.size - 1)
-        return np.where(self.values[place] == x, self.probabilities[place], 0.0)
+        """The probability of exactly x, in the precision of x: samples are float32."""
+        x = np.asarray(x)
+        values = self.values.astype(x.dtype if x.dtype.kind == "f" else float)
+        place = np.minimum(np.searchsorted(values, x), values.size - 1)
+        return np.where(values[place] == x, self.probabilities[place], 0.0)
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The lowest value that has a share u of the mass at or below it."""

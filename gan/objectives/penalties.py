@@ -5,6 +5,7 @@ stable = dataclasses.replace(gan.objectives.named("non-saturating"), penalty=pen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import minigrad as mg
@@ -19,13 +20,16 @@ def r1(gamma: float) -> Callable[[nn.Module, Mapping[str, Array]], Tensor]:
     Source: Mescheder et al. 2018, equation 9.
 
     Raises:
-        ValueError: when gamma is not above 0.
+        ValueError: when gamma is not above 0, and where the discriminator has batch normalisation: the slope at one
+            point then depends on all others, and cannot be had from the slope of the sum.
     """
     check_numbers("r1", gamma=gamma)
-    if not gamma > 0:
+    if not 0 < gamma < math.inf:
         raise ValueError(f"r1: gamma must be above 0, got {gamma}")
 
     def penalty(discriminator: nn.Module, batch: Mapping[str, Array]) -> Tensor:
+        if any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in discriminator.modules()):
+            raise ValueError("r1: the discriminator has batch normalisation; use layer or instance normalisation")
         real = mg.Tensor(batch["real"], requires_grad=True)
         (slope,) = mg.grad(discriminator(real).sum(), real, create_graph=True)
         return 0.5 * gamma * (slope**2).sum() / len(real)

@@ -1,16 +1,18 @@
 """What the paper proves, as numbers; what is a logarithm is in nats.
 
-``value`` has V(D, G), D* and C(G), ``divergences`` and ``transport`` how far apart two distributions are, ``generated``
-the exact density of a generator. Claims are checked in ``propositions``, ``slopes``, ``dirac`` and ``alternatives``,
-which return what they found and the ``Statement``s that it bears out; ``errata`` has the formulas that it does not.
+Quantities: ``discriminator`` has D*, V(D, G) and C(G); ``divergences`` and ``transport`` have distances of two
+distributions, which are given as ``integrals`` says; ``generated`` has the exact density of a generator.
+
+Claims: ``propositions``, ``descent``, ``slopes``, ``dirac``, ``other_losses`` and ``duality`` return what they found
+and ``Statement``s about it; ``errata`` has formulas that are printed and wrong.
 """
 
-from . import alternatives, dirac, errata, propositions, slopes
+from . import descent, dirac, duality, errata, optimum, other_losses, propositions, slopes
+from .discriminator import LOG_4, Estimate, best_value, optimal_discriminator, optimal_logits, sampled_value, value
 from .divergences import chi_square, jsd, kl, reverse_kl, total_variation
 from .generated import GeneratedDistribution, in_use, logits
 from .statement import Statement
 from .transport import Transport, optimal_transport, wasserstein
-from .value import LOG_4, Estimate, best_value, optimal_discriminator, optimal_logits, sampled_value, value
 
 __all__ = [
     "LOG_4",
@@ -18,11 +20,11 @@ __all__ = [
     "GeneratedDistribution",
     "Statement",
     "Transport",
-    "alternatives",
     "best_value",
     "chi_square",
+    "descent",
     "dirac",
-    "divergences",
+    "duality",
     "errata",
     "in_use",
     "jsd",
@@ -31,6 +33,8 @@ __all__ = [
     "optimal_discriminator",
     "optimal_logits",
     "optimal_transport",
+    "optimum",
+    "other_losses",
     "propositions",
     "reverse_kl",
     "sampled_value",

@@ -17,12 +17,12 @@ from minigrad import Tensor, nn, optim
 from ..data import Normal, Uniform
 from ..game import two_player
 from ..objectives import named
-from .alternatives import least_squares
+from .discriminator import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value
 from .divergences import chi_square, jsd, kl
-from .propositions import highest, highest_value
+from .optimum import highest, highest_value
+from .other_losses import least_squares
 from .slopes import divergence_slopes, loss_slope
 from .transport import wasserstein
-from .value import LOG_4, best_value, optimal_discriminator, optimal_logits, sampled_value
 
 LOG_2 = 0.5 * LOG_4
 P, Q = Normal(), Normal(2.0)
@@ -80,6 +80,15 @@ def _loss_at_the_end(generator: bool) -> float:
     return loss.item()
 
 
+def _least_squares_at_the_end() -> float:
+    """The least that LSGAN's L_D = E_p (D - 1) ** 2 / 2 + E_q D ** 2 / 2 can be where p = q."""
+
+    def loss(d: Tensor) -> Tensor:
+        return 0.5 * (d - 1.0) ** 2 + 0.5 * d**2
+
+    return loss(mg.Tensor(highest(lambda d: -loss(d), ()))).item()
+
+
 def _clipped_critic() -> float:
     """E_p f - E_q f for the critic f(x) = w x that gradient ascent finds for N(3, 1) and N(0, 1), |w| held at 0.01."""
     w = nn.Parameter(np.array(0.0))
@@ -106,6 +115,17 @@ def _steps_in_a_round(player: str, k: int) -> int:
     game.step = lambda name, batch: steps.append(name) or step(name, batch)
     game.play_round(lambda: {"real": P.sample(4, rng), "noise": P.sample(4, rng)})
     return steps.count(player)
+
+
+def _slope_of_the_first_term() -> float:
+    """What E log D(x) adds to the slope of V by theta, for the D that is best against G(z) = theta + z at theta = 2."""
+    rng = np.random.default_rng(0)
+    real, noise = (P.sample(100, rng) for _ in range(2))
+    theta = mg.tensor(np.array(2.0), requires_grad=True)
+    of_real, of_fake = (2.0 - 2.0 * x for x in (mg.tensor(real), theta + noise))  # log p - log q
+    both = -named("saturating").discriminator_loss(of_real, of_fake)
+    alone = named("saturating").generator_loss(of_fake)
+    return mg.grad(both, theta)[0].item() - mg.grad(alone, theta)[0].item()
 
 
 def _critic_with_batch_norm(x: Tensor) -> Tensor:
@@ -180,9 +200,9 @@ ERRATA = (
         _value_of_the_best,
     ),
     Erratum(
-        "JSD is 1 at most",
-        "JSD is log 2 at most, in nats",
-        "p = U(0, 1), q = U(2, 3)",
+        "JSD is 1 where p and q have nothing in common",
+        "JSD is log 2 there, in nats",
+        "U(0, 1), U(2, 3)",
         lambda: 1.0,
         lambda: LOG_2,
         lambda: jsd(Uniform(0.0, 1.0), Uniform(2.0, 3.0)),
@@ -196,12 +216,20 @@ ERRATA = (
         lambda: loss_slope(named("non-saturating"), 2.0),
     ),
     Erratum(
-        "at the end L_D = log 2",
-        "at the end L_D = log 4: a sum of two terms",
+        "at the end L_D = -V = log 2",
+        "at the end L_D = -V = log 4: a sum of two terms",
         "D = 1/2",
         lambda: LOG_2,
         lambda: LOG_4,
         lambda: _loss_at_the_end(generator=False),
+    ),
+    Erratum(
+        "at the end L_D = log 4, whatever the GAN",
+        "LSGAN's is 1/4 with labels 0 and 1 (WGAN's 0, the hinge's 2)",
+        "q = p",
+        lambda: LOG_4,
+        lambda: 0.25,
+        _least_squares_at_the_end,
     ),
     Erratum(
         "at the end L_G = 0",
@@ -212,12 +240,12 @@ ERRATA = (
         lambda: _loss_at_the_end(generator=True),
     ),
     Erratum(
-        "G goes down E log D(x) + E log(1 - D(G(z)))",
-        "G goes down E log(1 - D(G(z))): G is not in the rest",
-        "D = 1/2",
-        lambda: -LOG_4,
-        lambda: -LOG_2,
-        lambda: named("saturating").generator_loss(mg.tensor(np.zeros((4, 1)))).item(),
+        "E log D(x) has a part in the slope of G, as in -dL_G/dx",
+        "E log D(x) has none: theta is not in it",
+        "slopes by theta, G(z) = theta + z, q = N(2, 1)",
+        lambda: -loss_slope(named("non-saturating"), 2.0),
+        lambda: 0.0,
+        _slope_of_the_first_term,
     ),
     Erratum(
         "labels 0.9 for 1 leave D* = 1/2",
@@ -237,7 +265,7 @@ ERRATA = (
     ),
     Erratum(
         "a critic with clipped weights finds W1",
-        "it finds K W1, here with K = 0.01",
+        "it finds K W1 at most, and here just that: K = 0.01",
         "N(3, 1), N(0, 1), f(x) = w x",
         lambda: wasserstein(Normal(3.0), P),
         lambda: 0.01 * wasserstein(Normal(3.0), P),

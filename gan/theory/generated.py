@@ -12,8 +12,8 @@ from minigrad import nn
 from minigrad.messages import check_integers, shown
 
 from ..data import Discrete, Distribution
-from .measure import log_ratio, pair, weighted
-from .value import optimal_discriminator
+from .discriminator import optimal_discriminator
+from .integrals import log_ratio, pair, weighted
 
 
 class GeneratedDistribution:

@@ -1,9 +1,7 @@
-"""The propositions of the 2014 paper, each as a computation that returns what it found and the statements it tests.
+"""Proposition 1 and theorem 1 of the 2014 paper: computations that return what they found, and what it says of them.
 
-1. For a fixed G, D* = p / (p + q) makes V largest: at each point by itself, and where a discriminator is trained.
-2. C(G) = V(D*, G) = -log 4 + 2 JSD(p || q), and so it is least, -log 4, where q = p and nowhere else.
-3. C is convex in q, and gradient descent on q itself, with D* at each step, leads to p.
-4. In practice q has parameters. C need not be convex in them, and descent may end somewhere else.
+Proposition 1: for a fixed G, D* = p / (p + q) makes V largest, at each point by itself and where a network learns it.
+Theorem 1: C(G) = V(D*, G) = -log 4 + 2 JSD(p || q), and so it is least, -log 4, where q = p and nowhere else.
 
 p is the density of the data, q that of the samples. Source: Goodfellow et al. 2014, section 4.
 """
@@ -12,22 +10,22 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 import minigrad as mg
-import minigrad.nn.functional as F
 from minigrad import Tensor, nn, optim
 
-from ..data import Distribution, Mixture, Normal
+from ..data import Distribution
 from ..game import Game, two_player
 from ..training import train
+from .discriminator import LOG_4, best_value, optimal_discriminator
 from .divergences import jsd, total_variation
 from .generated import GeneratedDistribution, logits
-from .measure import Density
+from .integrals import Density
+from .optimum import highest
 from .statement import Statement
-from .value import LOG_4, best_value, optimal_discriminator, value
 
 # ---------------------------------------------------------------- proposition 1
 
@@ -45,8 +43,8 @@ class PointwiseMaximum:
         """Proposition 1, at each point by itself."""
         best = self.a / (self.a + self.b)
         return [
-            Statement.everywhere("1: a log y + b log(1 - y) is largest at a / (a + b)", self.y, best, 1e-12),
-            Statement("1: it is a maximum: curvature below 0", self.curvature.max(), 0.0, "<"),
+            Statement.everywhere("a log y + b log(1 - y) is largest at a / (a + b)", self.y, best, 1e-12),
+            Statement("it is a maximum: curvature below 0", self.curvature.max(), 0.0, "<"),
         ]
 
 
@@ -60,23 +58,6 @@ def pointwise_maximum(a: np.ndarray, b: np.ndarray) -> PointwiseMaximum:
     place = mg.Tensor(y, requires_grad=True)
     (slope,) = mg.grad(f(place).sum(), place, create_graph=True)
     return PointwiseMaximum(a, b, y, mg.grad(slope.sum(), place)[0].data)
-
-
-def highest(f: Callable[[Tensor], Tensor], shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    """Where a concave f is highest between low and high, for each element: halves the interval by the slope's sign."""
-    low, high = np.full(shape, low), np.full(shape, high)
-    for _ in range(52):  # one more might round to 1, where log(1 - y) is infinite
-        middle = mg.Tensor(0.5 * (low + high), requires_grad=True)
-        rises = mg.grad(f(middle).sum(), middle)[0].data > 0
-        low, high = np.where(rises, middle.data, low), np.where(rises, high, middle.data)
-    return 0.5 * (low + high)
-
-
-def highest_value(p: Distribution, q: Distribution, x: np.ndarray) -> float:
-    """The most that V(D, G) can be, by the D that is best at each point of the grid x, found from V's slope alone."""
-    of_p, of_q = p.density(x), q.density(x)
-    best = highest(lambda d: of_p * mg.log(d) + of_q * mg.log(1.0 - d), x.shape)
-    return value(of_p, of_q, best, x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +77,9 @@ class TrainedDiscriminator:
     def statements(self) -> list[Statement]:
         """Proposition 1, where a network has to find it."""
         return [
-            Statement("1: trained D is near D*: largest |D - D*| below 0.05", self.distance[-1], 0.05, "<"),
-            Statement("1: at no time is V(D, G) above C(G)", self.value.max(), self.best, "<="),
-            Statement("1: at the end V(D, G) is nearly C(G)", self.value[-1], self.best, "=", 1e-3),
+            Statement("trained D is near D*: largest |D - D*| below 0.05", self.distance[-1], 0.05, "<"),
+            Statement("at no time is V(D, G) above C(G)", self.value.max(), self.best, "<="),
+            Statement("at the end V(D, G) is nearly C(G)", self.value[-1], self.best, "=", 1e-3),
         ]
 
 
@@ -119,7 +100,6 @@ def trained_discriminator(
     """
     rng = nn.init.generator(seed)
     generator = copy.deepcopy(generator)
-    generator.requires_grad_(False)
     discriminator = nn.MLP([1, 32, 32, 1], nn.Tanh, rng=rng)
     both = two_player(
         generator,
@@ -128,6 +108,7 @@ def trained_discriminator(
         schedule=lambda optimizer: optim.CosineAnnealingLR(optimizer, steps),
     )
     game = Game([both.players["discriminator"]], both.prior, both.noise_size)
+    generator.requires_grad_(False)
     made = GeneratedDistribution(generator, both.prior)
     x = np.union1d(data.grid(1001), made.x)
     p, q = data.density(x), made.density(x)
@@ -146,7 +127,7 @@ def trained_discriminator(
     return TrainedDiscriminator(x, p, q, d, d_star, *np.array(measured).T, best)
 
 
-# ---------------------------------------------------------------- proposition 2
+# ---------------------------------------------------------------- theorem 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,176 +141,28 @@ class Criterion:
 
     @property
     def line(self) -> tuple[float, float]:
-        """Slope and intercept of C against the JSD, by least squares."""
+        """Slope and intercept of C against the JSD, by least squares; raises ValueError where all JSD are alike."""
+        if not np.ptp(self.divergence) > 1e-6:
+            raise ValueError("criterion: a line needs samples at two different distances from the data")
         slope, intercept = np.polyfit(self.divergence, self.best, 1)
         return float(slope), float(intercept)
 
     def statements(self) -> list[Statement]:
-        """Proposition 2. The last line says "only there" in numbers: the JSD is at least half the square of TV."""
+        """Theorem 1. The last line says "only there" in numbers: the JSD is at least half the square of TV."""
         slope, intercept = self.line
         tight = (self.best + LOG_4 - self.variation**2).argmin()
         return [
-            Statement("2: C against JSD is a line of slope 2", slope, 2.0, "=", 1e-6),
-            Statement("2: and of intercept -log 4", intercept, -LOG_4, "=", 1e-6),
-            Statement("2: C = -log 4 where q = p", self.at_p, -LOG_4),
+            Statement("C against JSD is a line of slope 2", slope, 2.0, "=", 1e-6),
+            Statement("and of intercept -log 4", intercept, -LOG_4, "=", 1e-6),
+            Statement("C = -log 4 where q = p", self.at_p, -LOG_4),
             Statement(
-                "2: elsewhere C is larger, by TV^2 or more", self.variation[tight] ** 2, self.best[tight] + LOG_4, "<="
+                "elsewhere C is larger, by TV^2 or more", self.variation[tight] ** 2, self.best[tight] + LOG_4, "<="
             ),
         ]
 
 
 def criterion(p: Density, family: Sequence[Density], x: np.ndarray | None = None) -> Criterion:
-    """C(G) and JSD(p || q) for each q of the family, none of which is p; all are given as ``measure`` says."""
+    """C(G) and JSD(p || q) for each q of the family, none of which is p; all are given as ``integrals`` says."""
     best = np.array([best_value(p, q, x) for q in family])
     divergence = np.array([jsd(p, q, x) for q in family])
     return Criterion(best, divergence, np.array([total_variation(p, q, x) for q in family]), best_value(p, p, x))
-
-
-# ---------------------------------------------------------------- proposition 3
-
-
-def value_at(p: np.ndarray, q: Tensor, d: np.ndarray | Tensor) -> Tensor:
-    """V(D, G) = sum p log D + sum q log(1 - D) for probabilities p and q of the same few things, to differentiate."""
-    return (p * mg.log(d) + q * mg.log(1.0 - d)).sum()
-
-
-def best_value_of(p: np.ndarray, q: Tensor) -> Tensor:
-    """C(G) = V(D*, G), as a function of the probabilities q."""
-    return value_at(p, q, p / (p + q))
-
-
-@dataclasses.dataclass(frozen=True)
-class Convexity:
-    """C at points q of the simplex: its curvature, its slope, and how it lies below its chords."""
-
-    lowest_curvature: float  # the lowest eigenvalue of the Hessian of C by q
-    curvature_error: float  # the largest difference of a Hessian from diag(p / (q (p + q)))
-    chord: float  # the least that C lies below a chord
-    slope_error: float  # the largest difference of the gradient of C and that of V with D* held fixed
-
-    def statements(self) -> list[Statement]:
-        """Proposition 2 of the paper, its first half: C is convex, and D* may be held fixed."""
-        return [
-            Statement("3: C is convex in q: lowest curvature above 0", 0.0, self.lowest_curvature, "<"),
-            Statement("3: its Hessian is diag(p / (q (p + q)))", self.curvature_error, 0.0, "=", 1e-6),
-            Statement("3: C lies below its chords", 0.0, self.chord, "<"),
-            Statement("3: dC/dq = dV/dq with D* held fixed", self.slope_error, 0.0, "=", 1e-12),
-        ]
-
-
-def convexity(p: np.ndarray, *, points: int = 50, seed: int | np.random.Generator = 0) -> Convexity:
-    """Looks at C at random points of the simplex, for the probabilities p of a discrete distribution, all above 0."""
-    rng = nn.init.generator(seed)
-    lowest, curvature_error, slope_error, chord = np.inf, 0.0, 0.0, np.inf
-    for q, other in rng.dirichlet(np.ones(p.size), (points, 2)):
-        hessian = mg.hessian(lambda q: best_value_of(p, q), mg.Tensor(q)).data
-        lowest = min(lowest, np.linalg.eigvalsh(hessian).min())
-        expected = np.diag(p / (q * (p + q)))
-        curvature_error = max(curvature_error, abs(hessian - expected).max() / expected.max())
-        slopes = [slope(best_value_of, p, q), slope(value_at, p, q, p / (p + q))]
-        slope_error = max(slope_error, abs(slopes[0] - slopes[1]).max())
-        ends = [best_value_of(p, end).item() for end in (q, other)]
-        chord = min(chord, 0.5 * sum(ends) - best_value_of(p, 0.5 * (q + other)).item())
-    return Convexity(float(lowest), float(curvature_error), chord, float(slope_error))
-
-
-def slope(f: Callable[..., Tensor], p: np.ndarray, q: np.ndarray, *d: np.ndarray) -> np.ndarray:
-    """The gradient of f(p, q, ...) by q."""
-    q = mg.Tensor(q, requires_grad=True)
-    return mg.grad(f(p, q, *d), q)[0].data
-
-
-@dataclasses.dataclass(frozen=True)
-class Descent:
-    """Gradient descent on a discrete q: the path and C along it, a row for each step and one for the start."""
-
-    p: np.ndarray
-    path: np.ndarray
-    best: np.ndarray
-
-    def statements(self) -> list[Statement]:
-        """Proposition 2 of the paper, its second half: the descent converges to p."""
-        return [
-            Statement(
-                "3: descent on q ends at p (total variation)", 0.5 * abs(self.path[-1] - self.p).sum(), 0.0, "=", 1e-6
-            ),
-            Statement("3: there C = -log 4", self.best[-1], -LOG_4),
-            Statement("3: no step raises C", np.diff(self.best).max(), 0.0, "<="),
-        ]
-
-
-def descend(p: np.ndarray, start: np.ndarray, *, lr: float = 0.05, steps: int = 300) -> Descent:
-    """Gradient descent on the probabilities q themselves: D* at each step, then a step of q down V with D* fixed.
-
-    After each step q is put back to the nearest point of the simplex.
-
-    Raises:
-        ValueError: when q is not above 0 everywhere, as after too long a step: where q is 0 V's slope is infinite.
-    """
-    q = np.array(start, float)
-    path = [q]
-    for _ in range(steps):
-        if not (q > 0).all():
-            raise ValueError(f"descend: q must stay above 0; start inside, or take a lower lr than {lr:g}")
-        d_star = optimal_discriminator(p, q)
-        q = nearest_probabilities(q - lr * slope(value_at, p, q, d_star))
-        path.append(q)
-    return Descent(p, np.array(path), np.array([best_value(p, q) for q in path]))
-
-
-def nearest_probabilities(v: np.ndarray) -> np.ndarray:
-    """The probabilities nearest to v: all lowered by the same amount, and those that would be negative set to 0.
-
-    Source: Held, Wolfe and Crowder 1974.
-    """
-    falling = np.sort(v)[::-1]
-    excess = (np.cumsum(falling) - 1.0) / np.arange(1, v.size + 1)
-    return np.maximum(v - excess[falling > excess][-1], 0.0)
-
-
-# ---------------------------------------------------------------- and in practice
-
-
-@dataclasses.dataclass(frozen=True)
-class ParametrisedDescent:
-    """C as a function of the one parameter mu of q = N(mu, std ** 2), and where descent on mu ends from two starts."""
-
-    mu: np.ndarray
-    best: np.ndarray
-    curvature: np.ndarray
-    paths: np.ndarray  # (starts, steps + 1)
-    ends: np.ndarray  # C at the end of each path
-
-    def statements(self) -> list[Statement]:
-        """Where the argument of the paper, which is about q itself, does not reach."""
-        return [
-            Statement("4: with a parameter C is not convex", self.curvature.min(), 0.0, "<", 1e-3),
-            Statement("4: one start ends at the lowest C", self.ends.min(), self.best.min(), "=", 1e-3),
-            Statement("4: another one ends higher", self.ends.min(), self.ends.max(), "<", 0.05),
-        ]
-
-
-def parametrised_descent(
-    starts: Sequence[float] = (4.5, -4.5), *, lr: float = 0.5, steps: int = 200
-) -> ParametrisedDescent:
-    """Descent on the mean mu of samples N(mu, 0.6 ** 2), for data with modes at 2 (70 %) and -2 (30 %)."""
-    data, std = Mixture([Normal(-2.0, 0.6), Normal(2.0, 0.6)], [0.3, 0.7]), 0.6
-    x = np.linspace(-8.0, 8.0, 1601)
-    log_p = data.log_density(x)
-
-    def best(mu: Tensor) -> Tensor:
-        log_q = -0.5 * ((x - mu) / std) ** 2 - np.log(std * np.sqrt(2.0 * np.pi))
-        terms = -np.exp(log_p) * F.softplus(log_q - log_p) - mg.exp(log_q) * F.softplus(log_p - log_q)
-        return terms.sum(axis=-1) * (x[1] - x[0])
-
-    mu = mg.Tensor(np.linspace(-5.0, 5.0, 401).reshape(-1, 1), requires_grad=True)
-    curve = best(mu)
-    (first,) = mg.grad(curve.sum(), mu, create_graph=True)
-    (second,) = mg.grad(first.sum(), mu)
-    places = [np.array(starts, float).reshape(-1, 1)]
-    for _ in range(steps):
-        now = mg.Tensor(places[-1], requires_grad=True)
-        places.append(places[-1] - lr * mg.grad(best(now).sum(), now)[0].data)
-    paths = np.concatenate(places, axis=1)
-    ends = best(mg.Tensor(places[-1])).data
-    return ParametrisedDescent(mu.data.ravel(), curve.data, second.data.ravel(), paths, ends)

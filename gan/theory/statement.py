@@ -24,6 +24,7 @@ class Statement:
 
         Rounding alone does not choose, as it is another one on each machine.
         """
+        left, right = np.ravel(left), np.ravel(right)
         off = np.abs(left - right)
         i = off.argmax() if not off.max() <= tolerance else np.argmax(right)
         return cls(text, left[i], right[i], "=", tolerance)

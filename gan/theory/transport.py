@@ -14,7 +14,8 @@ import numpy as np
 from minigrad.messages import shown
 
 from ..data import Discrete, Distribution
-from .measure import Density, pair
+from ..data.distributions import mass_below
+from .integrals import Density, pair
 
 POINTS = 20_001  # of the grid of a distribution that has a density
 
@@ -32,7 +33,9 @@ def wasserstein(p: Density, q: Density, x: np.ndarray | None = None) -> float:
     """
     if x is not None:
         both = pair("wasserstein", p, q, x)
-        return both.integral(abs(_below(both.p, both.x) - _below(both.q, both.x)))
+        if min(both.integral(both.p), both.integral(both.q)) <= 0.0:
+            raise ValueError("wasserstein: p or q has no mass on the grid x")
+        return both.integral(abs(mass_below(both.p, both.x) - mass_below(both.q, both.x)))
     for name, distribution in {"p": p, "q": q}.items():
         if not isinstance(distribution, Distribution):
             raise TypeError(
@@ -49,13 +52,7 @@ def _shares(distribution: Distribution) -> np.ndarray:
     if isinstance(distribution, Discrete):
         return np.append(0.0, np.cumsum(distribution.probabilities)) / distribution.probabilities.sum()
     x = distribution.grid(POINTS)
-    return _below(distribution.density(x), x)
-
-
-def _below(density: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The mass below each point of a grid, of all that is on the grid."""
-    mass = np.append(0.0, np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x)))
-    return mass / mass[-1]
+    return mass_below(distribution.density(x), x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +88,10 @@ def optimal_transport(p: np.ndarray, x: np.ndarray, q: np.ndarray, y: np.ndarray
     x, y = (np.asarray(points, float).reshape(len(points), -1) for points in (x, y))
     if p.shape != (len(x),) or q.shape != (len(y),) or x.shape[1] != y.shape[1]:
         raise ValueError(f"optimal_transport: masses {p.shape}, {q.shape} do not fit points {x.shape}, {y.shape}")
-    if not (p >= 0).all() or not (q >= 0).all() or not math.isclose(p.sum(), q.sum(), rel_tol=1e-9):
-        raise ValueError(f"optimal_transport: masses are 0 or more with equal sums, got {p.sum():g} and {q.sum():g}")
+    if not min(p.min(), q.min()) >= 0:
+        raise ValueError(f"optimal_transport: masses are 0 or more, got {min(p.min(), q.min()):g}")
+    if not (p.sum() > 0 and math.isclose(p.sum(), q.sum(), rel_tol=1e-9)):
+        raise ValueError(f"optimal_transport: masses have equal sums above 0, got {p.sum():g} and {q.sum():g}")
     cost = np.linalg.norm(x[:, None] - y, axis=-1)
     plan, price = _linear_program(p, q, cost)
     # Whatever the prices at the points of q, this f has no slope above 1, and it is the best of all with those prices.
@@ -105,7 +104,7 @@ def _linear_program(p: np.ndarray, q: np.ndarray, cost: np.ndarray) -> tuple[np.
     try:
         from scipy import optimize, sparse
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("optimal_transport needs SciPy: pip install scipy") from None
+        raise ModuleNotFoundError("optimal_transport needs SciPy: python -m pip install scipy") from None
     n, m = cost.shape
     rows = sparse.kron(sparse.eye(n), np.ones((1, m)))
     columns = sparse.kron(np.ones((1, n)), sparse.eye(m))

@@ -11,12 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from minigrad.backend import is_array
 from minigrad.messages import shown
 
 from ..theory import LOG_4, optimal_discriminator
-from ..theory.alternatives import Duality, LeastSquares, ParallelLines, smoothed_discriminator
+from ..theory.descent import Descent, ParametrisedDescent
 from ..theory.dirac import Dirac
-from ..theory.propositions import Criterion, Descent, ParametrisedDescent, TrainedDiscriminator
+from ..theory.duality import Duality, ParallelLines
+from ..theory.other_losses import LeastSquares, smoothed_discriminator
+from ..theory.propositions import Criterion, TrainedDiscriminator
 from ..theory.slopes import GeneratorSlopes
 from .figure1 import BLUE, GREEN, GREY, ORANGE, PURPLE
 
@@ -52,7 +55,7 @@ def trained_discriminator(figure: FigureBase, result: TrainedDiscriminator) -> N
     left.plot(x, result.d_star, color=BLUE, linewidth=5.0, alpha=0.25, label="D* = p/(p + q)")
     left.plot(x, result.d, color=BLUE, linestyle="--", linewidth=2.0, label="D, trained")
     low, high = x[seen][0], x[seen][-1]
-    beyond = 0.4 * (high - low)
+    beyond = 0.5 * (high - low)
     left.set(xlabel="x", title="D against G that stays as it is", xlim=(low - beyond, high + beyond), ylim=(0, 1.05))
     left.legend(fontsize=9, loc="best")
     right.plot(result.steps, result.value, color=PURPLE, linewidth=2.0, label="V(D, G)")
@@ -64,7 +67,7 @@ def trained_discriminator(figure: FigureBase, result: TrainedDiscriminator) -> N
 
 
 def criterion(figure: FigureBase, mu: np.ndarray, result: Criterion) -> None:
-    """Proposition 2 for the family N(mu, 1): C and JSD by mu, and one against the other, with a printed error."""
+    """Theorem 1 for the family N(mu, 1): C and JSD by mu, and one against the other, with a printed error."""
     left, right = _axes(figure, 2)
     left.plot(mu, result.best, color=PURPLE, linewidth=2.0, label="C(G) = V(D*, G)")
     left.plot(mu, result.divergence, color=GREEN, linewidth=2.0, label="JSD(p, q)")
@@ -76,13 +79,13 @@ def criterion(figure: FigureBase, mu: np.ndarray, result: Criterion) -> None:
     ends = np.array([0.0, 0.5 * LOG_4])
     right.plot(ends, intercept + slope * ends, color="0.8", linewidth=5.0, label=f"{intercept:.4f} + {slope:.4f} JSD")
     right.plot(result.divergence, result.best, "o", color=PURPLE, markersize=4, label="C(G), computed")
-    right.plot(ends, ends - LOG_4, color=RED, linewidth=1.5, label="printed: JSD − log 4")
+    right.plot(ends, ends - LOG_4, color=RED, linewidth=1.5, label="printed, and wrong: JSD − log 4")
     right.set(xlabel="JSD(p, q), nats", ylabel="C(G), nats", title="a line of slope 2")
     right.legend(fontsize=9)
 
 
 def descent(figure: FigureBase, result: Descent) -> None:
-    """Proposition 2's second half: q, a discrete distribution, goes to p, and C to -log 4."""
+    """Proposition 2: q, a discrete distribution, goes to p, and C to -log 4."""
     left, right = _axes(figure, 2)
     steps = np.arange(len(result.path))
     for i, (p, q) in enumerate(zip(result.p, result.path.T, strict=True)):
@@ -122,10 +125,8 @@ def slopes(figure: FigureBase, result: GeneratorSlopes) -> None:
         result.mu, result.kl_minus_jsd, color=BLUE, linewidth=6.0, alpha=0.25, label="d/dμ (KL(q, p) − 2 JSD), integral"
     )
     ax.plot(result.mu, result.non_saturating, color=BLUE, linewidth=1.8, label="non-saturating loss, autodiff")
-    ax.set(
-        xlabel="μ: how far the samples, N(μ, 1), are from the data, N(0, 1)", ylabel="slope by μ, nats", ylim=(0, None)
-    )
-    ax.set_xlim(result.mu[0], result.mu[-1])
+    ax.set_xlabel(f"μ: how far the samples, N(μ, {result.std:g}²), are from the data, N(0, 1)")
+    ax.set(ylabel="slope by μ, nats", xlim=(result.mu[0], result.mu[-1]), ylim=(0, None))
     ax.set_title("with the best D, one loss dies far away, the other grows")
     ax.legend(fontsize=9, loc="upper left")
 
@@ -136,7 +137,7 @@ def dirac(figure: FigureBase, result: Dirac) -> None:
     paths = {
         "simultaneous": (result.simultaneous, ORANGE),
         "alternating": (result.alternating, BLUE),
-        f"simultaneous, R1 {result.gamma:g}": (result.penalised, GREEN),
+        f"simultaneous, with R1, γ = {result.gamma:g}": (result.penalised, GREEN),
     }
     reach = 1.1 * max(abs(path).max() for path, _ in paths.values())
     theta, psi = np.meshgrid(*[np.linspace(-reach, reach, 11)] * 2)
@@ -226,7 +227,8 @@ def residual(
     verdict = f"{names[1]}: " + ("no residual" if worst < 1e-6 else f"a residual of as much as {worst:.3g}")
     ax.plot(mu, right, color=GREEN, linewidth=5.0, alpha=0.4, label=names[0])
     ax.plot(mu, printed, color="black", linewidth=1.6, label=names[1])
-    ax.fill_between(mu, right, printed, color=RED, alpha=0.35, linewidth=0, label="residual")
+    if worst >= 1e-6:
+        ax.fill_between(mu, right, printed, color=RED, alpha=0.35, linewidth=0, label="residual")
     ax.set_title(verdict, color=GREEN if worst < 1e-6 else RED)
     ax.set_xlabel("μ, where p = N(0, 1) and q = N(μ, 1)")
     ax.legend(fontsize=9)
@@ -243,12 +245,12 @@ def compare(
 
     Where there is nothing to compare yet, the measured curve is drawn alone. Returns the title, which says what to do.
     """
-    name, right, answers = typed.__name__, [measured(m) for m in mu], [typed(m) for m in mu]
+    name, right, answers = getattr(typed, "__name__", "the function"), [measured(m) for m in mu], [typed(m) for m in mu]
     if not (problem := _not_yet(name, mu, answers)):
         return residual(figure, mu, right, answers, ("measured", name))
     (ax,) = _axes(figure)
     ax.plot(mu, right, color=GREEN, linewidth=5.0, alpha=0.4, label="measured")
-    ax.set_title(problem, fontsize=10)
+    ax.set_title(problem, fontsize=9, wrap=True)
     ax.set_xlabel("μ, where p = N(0, 1) and q = N(μ, 1)")
     ax.legend(fontsize=9)
     return problem
@@ -259,7 +261,7 @@ def _not_yet(name: str, mu: Sequence[float], answers: list[object]) -> str:
     for m, answer in zip(mu, answers, strict=True):
         if answer is ...:
             return f"{name} returns ... so far: type the printed formula in its place"
-        if np.shape(answer) != () or np.asarray(answer).dtype.kind not in "iuf":
+        if not isinstance(answer, int | float | np.number) and not (is_array(answer) and answer.shape == ()):
             return f"{name} must return a number for each mu: at {m:g} it returns {shown(answer)}"
         if not np.isfinite(answer):
             return f"{name} must return a finite number for each mu: at {m:g} it returns {answer}"

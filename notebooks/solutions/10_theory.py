@@ -10,7 +10,7 @@ import numpy as np
 
 from gan.data import Normal
 from gan.objectives import named
-from gan.theory import LOG_4, alternatives, chi_square, jsd, kl, propositions, slopes
+from gan.theory import LOG_4, chi_square, jsd, kl, optimum, other_losses, slopes
 from gan.viz import theory as draw
 
 
@@ -30,7 +30,7 @@ def E(density, f):
 
 def measured_c(mu):
     """C(G): the largest V that any D has, found at each x of the grid from the slope of V alone."""
-    return propositions.highest_value(P, Normal(mu), X)
+    return optimum.highest_value(P, Normal(mu), X)
 
 
 def measured_descent(mu):
@@ -42,7 +42,7 @@ def measured_descent(mu):
 
 def measured_squares(mu):
     """Twice C(G) of LSGAN: what the best D, found at each x from the slope of its loss, leaves for G."""
-    return alternatives.least_squares(P, Normal(mu)).criterion
+    return other_losses.least_squares(P, Normal(mu)).criterion
 
 
 # %% [markdown]

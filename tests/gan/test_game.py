@@ -635,7 +635,10 @@ MISTAKES = {
     "two_player: k must be at least 1, got -3": lambda: make_game(k=-3),
     "'wishful' is not one of non-saturating, saturating": lambda: make_game("wishful"),
     "painter: steps must be at least 1, got 0": lambda: linear_player("painter", steps=0),
-    "simultaneous moves are one for each player in a round: steps must be 1": lambda: at_once(k=2),
+    "two_player: simultaneous moves are one for each player in a round, got k = 2": lambda: at_once(k=2),
+    "simultaneous moves are one for each player in a round: steps must be 1": lambda: gan.Game(
+        [linear_player("a", steps=2)], gan.data.Normal(), 1, simultaneous=True
+    ),
     "simultaneous moves are of a parameter by one player: none may belong to two": lambda: sharing(simultaneous=True),
     "different names, got a, b, a": lambda: gan.Game([linear_player(n) for n in "aba"], gan.data.Normal(), 1),
     "no player 'critic', only discriminator, generator": lambda: make_game()[0].step("critic", {}),

@@ -136,3 +136,16 @@ def test_a_gamma_that_is_not_above_0_is_refused(gamma):
 def test_a_gamma_that_is_no_number_is_refused():
     with pytest.raises(TypeError, match="r1: gamma must be a number, got '1'"):
         r1("1")
+
+
+@pytest.mark.parametrize("gamma", [np.inf, np.nan])
+def test_gamma_is_finite(gamma):
+    with pytest.raises(ValueError, match="r1: gamma must be above 0"):
+        r1(gamma)
+
+
+def test_batch_normalisation_is_refused():
+    """The slope of a sum is not the slope at each point then."""
+    critic = nn.Sequential(nn.Linear(1, 4, rng=0), nn.BatchNorm1d(4), nn.Linear(4, 1, rng=1))
+    with pytest.raises(ValueError, match="r1: the discriminator has batch normalisation"):
+        r1(1.0)(critic, {"real": np.zeros((3, 1), np.float32)})

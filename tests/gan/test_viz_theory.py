@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from gan.data import Discrete, Normal
-from gan.theory import Transport, alternatives, propositions
+from gan.theory import Transport, descent, duality, propositions
 from gan.viz import theory as draw
 from minigrad import nn
 
@@ -42,7 +42,7 @@ def test_a_comparison_names_the_worst_place():
 
 def test_bands_go_from_where_mass_is_to_where_it_is_needed_and_are_as_broad_as_their_mass():
     figure = Figure()
-    result = alternatives.Duality(
+    result = duality.Duality(
         Discrete([0.0, 3.0], [0.75, 0.25]),
         Discrete([1.0, 4.0], [0.5, 0.5]),
         Transport(1.5, np.array([[0.5, 0.25], [0.0, 0.25]]), np.array([2.0, -1.0]), np.array([1.0, -2.0])),
@@ -60,7 +60,7 @@ def test_bands_go_from_where_mass_is_to_where_it_is_needed_and_are_as_broad_as_t
 
 def test_descent_is_shown_until_it_is_there():
     figure = Figure()
-    result = propositions.descend(np.array([0.25, 0.75]), np.array([0.5, 0.5]))
+    result = descent.descend(np.array([0.25, 0.75]), np.array([0.5, 0.5]))
     draw.descent(figure, result)
     last = figure.axes[0].get_xlim()[1]
     assert 0 < last < len(result.path) - 1

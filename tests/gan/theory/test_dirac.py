@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gan.theory.dirac import dirac, dirac_trajectory
+from gan.theory.dirac import dirac_trajectory, play
 
 
 def sigmoid(s):
@@ -52,14 +52,14 @@ def test_500_steps_of_0_2_lead_12_times_as_far_away(objective):
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_other_steps_and_penalties(h, gamma):
     """With little of R1 it comes in round and round, with much of it straight, and as fast as computed in any case."""
-    found = dirac(h, steps=60, gamma=gamma)
+    found = play(h, steps=60, gamma=gamma)
     *_, comes_in = statements = found.statements()
     assert all(s.holds for s in statements[:-1])
     assert comes_in.left < 0.9
 
 
 def test_what_is_kept():
-    found = dirac(steps=10)
+    found = play(steps=10)
     assert [path.shape for path in (found.simultaneous, found.alternating, found.penalised)] == [(11, 2)] * 3
     assert (found.h, found.gamma) == (0.2, 1.0)
     for path in (found.simultaneous, found.alternating, found.penalised):

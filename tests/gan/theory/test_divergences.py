@@ -267,19 +267,21 @@ def test_scipy_agrees(pair):
 
 HALF = np.full(2, 0.5)
 MISTAKES = {
-    r"kl: the grid x must be numbers that rise, got shape \(2,\)": lambda: kl(HALF, HALF, [1.0, 0.0]),
-    r"jsd: the grid x must be numbers that rise, got shape \(2, 1\)": lambda: jsd(HALF, HALF, [[0.0], [1.0]]),
+    r"kl: the grid x must be finite numbers that rise, got .* shape \(2,\)": lambda: kl(HALF, HALF, [1.0, 0.0]),
+    r"jsd: the grid x must be finite numbers that rise, got .* shape \(2, 1\)": lambda: jsd(HALF, HALF, [[0.0], [1.0]]),
     r"jsd: p has shape \(2,\), x has \(3,\)": lambda: jsd(HALF, HALF, [0.0, 1.0, 2.0]),
-    "reverse_kl: q must be densities, which are 0 or more": lambda: reverse_kl([0.5, -0.5], HALF),
-    "kl: q must be densities, which are 0 or more": lambda: kl(HALF, [0.5, math.nan]),
+    "reverse_kl: q must be densities, 0 or more, got values down to -0.5": lambda: reverse_kl([0.5, -0.5], HALF),
+    "kl: q must be densities, 0 or more, got values down to nan": lambda: kl(HALF, [0.5, math.nan]),
     "total_variation: p is a function and needs the points x": lambda: total_variation(Normal().density, HALF),
-    "chi_square: q is a distribution and needs the points x here": lambda: chi_square(HALF, Normal()),
-    "jsd: a discrete distribution goes with another one": lambda: jsd(Discrete([0.0]), Normal()),
-    "kl: a discrete distribution goes with another one, and needs no grid": lambda: kl(
-        Discrete([0.0]), Discrete([1.0]), X
-    ),
-    "best_value: a discrete distribution goes with": lambda: best_value(HALF, Discrete([0.0, 1.0])),
-    "a density is infinite at a point": lambda: jsd([math.inf, 0.5], HALF),
+    "chi_square: q is a distribution; give another one beside it, or the points x": lambda: chi_square(HALF, Normal()),
+    "jsd: a discrete distribution has no density": lambda: jsd(Discrete([0.0]), Normal()),
+    "kl: discrete distributions need no grid": lambda: kl(Discrete([0.0]), Discrete([1.0]), X),
+    "jsd: p sums to 60; probabilities sum to 1, and densities need the grid x": lambda: jsd([10, 20, 30], [3, 20, 1]),
+    r"kl: p has shape \(2,\), q has \(1,\); probabilities have the same": lambda: kl(HALF, [1.0]),
+    "jsd: q has the mass 0.0228 on the grid x": lambda: jsd(Normal(), Normal(5.0), np.linspace(-3.0, 3.0, 601)),
+    "kl: p sums to": lambda: kl([], []),
+    "best_value: a discrete distribution has no density": lambda: best_value(HALF, Discrete([0.0, 1.0])),
+    "is infinite somewhere": lambda: jsd([math.inf, 0.5], HALF),
 }
 
 

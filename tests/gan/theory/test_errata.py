@@ -17,11 +17,12 @@ REFERENCE = {  # mu: C, and what two printed formulas give in its place, for N(0
     4.0: (-0.12085, -0.75357, -8.1209),
 }
 NUMBERS = {  # printed, right, at the input that stands in the table
-    "JSD is 1 at most": (1.0, 0.693147),
+    "JSD is 1 where p and q have nothing in common": (1.0, 0.693147),
     "the non-saturating loss goes down 2 JSD": (0.44960, 1.55040),
-    "at the end L_D = log 2": (0.693147, 1.386294),
+    "at the end L_D = -V = log 2": (0.693147, 1.386294),
+    "at the end L_D = log 4, whatever the GAN": (1.386294, 0.25),
     "at the end L_G = 0": (0.0, 0.693147),
-    "G goes down E log D(x) + E log(1 - D(G(z)))": (-1.386294, -0.693147),
+    "E log D(x) has a part in the slope of G, as in -dL_G/dx": (-1.550400, 0.0),
     "labels 0.9 for 1 leave D* = 1/2": (0.5, 0.45),
     "0.95 E_p log D leaves D* = 1/2": (0.5, 0.487179),
     "a critic with clipped weights finds W1": (3.0, 0.03),

@@ -8,18 +8,9 @@ from hypothesis import strategies as st
 import minigrad as mg
 from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.theory import LOG_4, jsd, optimal_discriminator
-from gan.theory.propositions import (
-    best_value_of,
-    convexity,
-    criterion,
-    descend,
-    highest,
-    highest_value,
-    nearest_probabilities,
-    parametrised_descent,
-    pointwise_maximum,
-    trained_discriminator,
-)
+from gan.theory.descent import best_value_of, convexity, descend, nearest_probabilities, parametrised_descent
+from gan.theory.optimum import highest, highest_value
+from gan.theory.propositions import criterion, pointwise_maximum, trained_discriminator
 from minigrad import nn
 
 

@@ -14,24 +14,26 @@ import pytest
 import gan.theory
 import minigrad as mg
 import minigrad.nn.functional as F
-from gan.data import Discrete, Mixture, Normal
+from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.objectives import Objective, named
 from gan.theory import (
     LOG_4,
     GeneratedDistribution,
     Statement,
-    alternatives,
     best_value,
-    chi_square,
+    descent,
     dirac,
+    duality,
     jsd,
     optimal_discriminator,
+    other_losses,
     propositions,
     slopes,
     transport,
     value,
 )
-from gan.theory.propositions import best_value_of, highest, slope
+from gan.theory.descent import best_value_of, slope
+from gan.theory.optimum import highest
 from minigrad import nn
 
 # ---------------------------------------------------------------- where statements come from, quickly
@@ -61,19 +63,19 @@ SOURCES = {
     "criterion": lambda: propositions.criterion(
         Normal(), [Normal(mu) for mu in MU] + [Mixture([Normal(-2.0, 0.5), Normal(2.0, 0.5)])]
     ).statements(),
-    "convexity": lambda: propositions.convexity(P, points=10).statements(),
-    "descent": lambda: propositions.descend(P, P[::-1]).statements(),
-    "parametrised": lambda: propositions.parametrised_descent(steps=60).statements(),
+    "convexity": lambda: descent.convexity(P, points=10).statements(),
+    "descent": lambda: descent.descend(P, P[::-1]).statements(),
+    "parametrised": lambda: descent.parametrised_descent(steps=60).statements(),
     # Narrower samples than the data, as KL is the same both ways otherwise.
     "slopes": lambda: slopes.generator_slopes(np.linspace(0.0, 8.0, 17), 0.8).statements(),
-    "dirac": lambda: dirac.dirac(steps=300).statements(),
-    "smoothing": lambda: alternatives.label_smoothing(P, np.append(P[0], Q[1:])),
-    "least squares": lambda: alternatives.least_squares(Normal(), Normal(1.0, 1.2)).statements(),
-    "lines": lambda: alternatives.parallel_lines([-1.0, 0.0, 0.5], points=4).statements(),
-    "duality": lambda: alternatives.duality(
+    "dirac": lambda: dirac.play(steps=300).statements(),
+    "smoothing": lambda: other_losses.label_smoothing(P, np.append(P[0], Q[1:])),
+    "least squares": lambda: other_losses.least_squares(Normal(), Normal(1.0, 1.2)).statements(),
+    "lines": lambda: duality.parallel_lines([-1.0, 0.0, 0.5], points=4).statements(),
+    "duality": lambda: duality.three_ways(
         Discrete([0.0, 1.0, 2.0, 5.0], P), Discrete([0.5, 3.0, 4.0], [0.5, 0.3, 0.2])
     ).statements(),
-    "normals": alternatives.wasserstein_of_normals,
+    "normals": duality.wasserstein_of_normals,
 }
 NEED_SCIPY = ("lines", "duality")
 
@@ -159,6 +161,11 @@ def kl_the_wrong_way_round(mu, std):
     return of_jsd, mu / std**2 - of_jsd
 
 
+def other_way_round(both):
+    """(p - q) ** 2 / p."""
+    return (both.p - both.q) ** 2 / both.p
+
+
 slopes_of_divergences = slopes.divergence_slopes
 alternate, at_once = (
     functools.partial(lambda how, *args, **options: right_player(*args, **(options | {"simultaneous": how})), how)
@@ -168,70 +175,70 @@ alternate, at_once = (
 #: Of each statement: where it comes from, and each name that is replaced, in which module, by what.
 WRONG = {
     # Labels the wrong way round: D says how sure it is of a fake.
-    "1: a log y + b log(1 - y) is largest at a / (a + b)": (
+    "a log y + b log(1 - y) is largest at a / (a + b)": (
         "pointwise",
         (propositions, "highest", lambda f, shape: highest(lambda y: f(1.0 - y), shape)),
     ),
     # V made small: the sign of the loss.
-    "1: it is a maximum: curvature below 0": ("pointwise", (mg, "log", lambda y: -right_log(y))),
+    "it is a maximum: curvature below 0": ("pointwise", (mg, "log", lambda y: -right_log(y))),
     # Smoothed labels leave D* as it is.
-    "1: trained D is near D*: largest |D - D*| below 0.05": (
+    "trained D is near D*: largest |D - D*| below 0.05": (
         "trained",
         (propositions, "two_player", lambda g, d, **options: right_player(g, d, SMOOTHED, **options)),
     ),
-    "1: at no time is V(D, G) above C(G)": (
+    "at no time is V(D, G) above C(G)": (
         "trained",
         (GeneratedDistribution, "jsd", lambda self, data: 0.5 * right_jsd(self, data)),
     ),
-    "1: at the end V(D, G) is nearly C(G)": ("trained", (GeneratedDistribution, "value", value_in_both_terms)),
-    "2: C against JSD is a line of slope 2": ("criterion", (propositions, "best_value", factor_forgotten)),
+    "at the end V(D, G) is nearly C(G)": ("trained", (GeneratedDistribution, "value", value_in_both_terms)),
+    "C against JSD is a line of slope 2": ("criterion", (propositions, "best_value", factor_forgotten)),
     # A mean of two terms for their sum.
-    "2: and of intercept -log 4": (
+    "and of intercept -log 4": (
         "criterion",
         (propositions, "best_value", lambda p, q, x: 0.5 * best_value(p, q, x)),
     ),
     # D* for labels 0.9.
-    "2: C = -log 4 where q = p": (
+    "C = -log 4 where q = p": (
         "criterion",
         (propositions, "best_value", lambda p, q, x: value(p, q, lambda x: 0.9 * optimal_discriminator(p, q, x))),
     ),
-    "2: elsewhere C is larger, by TV^2 or more": ("criterion", (propositions, "best_value", in_both_terms)),
-    "3: C is convex in q: lowest curvature above 0": ("convexity", (propositions, "best_value_of", in_both_terms_of)),
-    "3: its Hessian is diag(p / (q (p + q)))": (
+    "elsewhere C is larger, by TV^2 or more": ("criterion", (propositions, "best_value", in_both_terms)),
+    "C is convex in q: lowest curvature above 0": ("convexity", (descent, "best_value_of", in_both_terms_of)),
+    "its Hessian is diag(p / (q (p + q)))": (
         "convexity",
-        (propositions, "best_value_of", lambda p, q: 0.5 * (best_value_of(p, q) - LOG_4)),
+        (descent, "best_value_of", lambda p, q: 0.5 * (best_value_of(p, q) - LOG_4)),
     ),
     # G makes V large.
-    "3: C lies below its chords": ("convexity", (propositions, "best_value_of", lambda p, q: -best_value_of(p, q))),
+    "C lies below its chords": ("convexity", (descent, "best_value_of", lambda p, q: -best_value_of(p, q))),
     # D* held fixed, where D is not D*.
-    "3: dC/dq = dV/dq with D* held fixed": (
+    "dC/dq = dV/dq with D* held fixed": (
         "convexity",
-        (propositions, "best_value_of", lambda p, q: propositions.value_at(p, q, 0.9 * p / (p + q))),
+        (descent, "best_value_of", lambda p, q: descent.value_at(p, q, 0.9 * p / (p + q))),
     ),
     # D is made once, and learns nothing more.
-    "3: descent on q ends at p (total variation)": ("descent", (propositions, "optimal_discriminator", undecided)),
-    "3: there C = -log 4": ("descent", (propositions, "optimal_discriminator", undecided)),
+    "descent on q ends at p (total variation)": ("descent", (descent, "optimal_discriminator", undecided)),
+    "there C = -log 4": ("descent", (descent, "optimal_discriminator", undecided)),
     # Up instead of down, though not as far as to where q is 0.
-    "3: no step raises C": ("descent", (propositions, "slope", lambda *args: -1e-3 * slope(*args))),
+    "no step raises C": ("descent", (descent, "slope", lambda *args: -1e-3 * slope(*args))),
     # One mode, and KL(p || q) + KL(q || p) in place of the JSD: a parabola.
-    "4: with a parameter C is not convex": (
+    "with a parameter C is not convex": (
         "parametrised",
-        (propositions, "Mixture", lambda components, weights: Normal(0.0, 0.6)),
-        (propositions.F, "softplus", lambda s: s),
+        (descent, "Mixture", lambda components, weights: Normal(0.0, 0.6)),
+        (descent.F, "softplus", lambda s: s),
     ),
     # Up instead of down.
-    "4: one start ends at the lowest C": (
+    "one start ends at the lowest C": (
         "parametrised",
         (
-            propositions,
+            descent,
             "mg",
             types.SimpleNamespace(**vars(mg) | {"grad": lambda *a, **o: [-g for g in mg.grad(*a, **o)]}),
         ),
     ),
     # Data without a second mode.
-    "4: another one ends higher": (
+    "another one ends higher": (
         "parametrised",
-        (propositions, "Mixture", lambda components, weights: Normal(0.0, 3.0)),
+        (descent, "Mixture", lambda components, weights: Normal(0.0, 3.0)),
     ),
     # Either loss for the other one.
     "slope of the saturating loss = d(2 JSD)": (
@@ -245,39 +252,39 @@ WRONG = {
     "far away the saturating slope dies": ("slopes", (slopes, "named", lambda name: named("non-saturating"))),
     "far away the other one grows": ("slopes", (slopes, "named", lambda name: named("saturating"))),
     "Dirac, simultaneous: growth a step = sqrt(1 + h^2/4)": ("dirac", (dirac, "two_player", alternate)),
-    "Dirac, alternating: stays on an ellipse": ("dirac", (dirac, "two_player", at_once)),
+    "Dirac, alternating: goes round on an ellipse": ("dirac", (dirac, "two_player", at_once)),
     # gamma for gamma / 2.
     "Dirac, R1: comes in as fast as computed": ("dirac", (dirac, "r1", lambda gamma: right_r1(2.0 * gamma))),
     "Dirac, R1: comes in": ("dirac", (dirac, "r1", lambda gamma: None)),
     # A weight on log D, 0.95 p / (0.95 p + q), is not a smoothed label.
     "labels 0.9 and 0: D* = 0.9 p / (p + q)": (
         "smoothing",
-        (alternatives, "smoothed_discriminator", lambda p, q, alpha: alpha * p / (alpha * p + q)),
+        (other_losses, "smoothed_discriminator", lambda p, q, alpha: alpha * p / (alpha * p + q)),
     ),
     # Labels 0.9 leave D* = 1/2.
     "then D* is not 1/2 where p = q, but": (
         "smoothing",
-        (alternatives, "highest", lambda f, shape: np.full(shape, 0.5)),
+        (other_losses, "highest", lambda f, shape: np.full(shape, 0.5)),
     ),
     # A sigmoid, which keeps D between 0 and 1.
     "LSGAN: D* = (p - q) / (p + q)": (
         "least squares",
-        (alternatives, "highest", lambda f, shape, low, high: highest(f, shape, 0.0, 1.0)),
+        (other_losses, "highest", lambda f, shape, low, high: highest(f, shape, 0.0, 1.0)),
     ),
     "LSGAN: 2 C(G) = chi-square of 2q from p + q": (
         "least squares",
-        (alternatives, "chi_square", lambda p, q, x: chi_square(q, p, x)),
+        (other_losses, "squared_ratio", other_way_round),
     ),
     "two lines: W1 = |theta|": ("lines", (transport, "_linear_program", any_plan)),
     # Bits.
-    "two lines: JSD = log 2, however near": ("lines", (alternatives, "jsd", lambda p, q: jsd(p, q) / math.log(2.0))),
+    "two lines: JSD = log 2, however near": ("lines", (duality, "jsd", lambda p, q: jsd(p, q) / math.log(2.0))),
     # p + q for (p + q) / 2.
-    "two lines: JSD = 0 if they are one": ("lines", (alternatives, "jsd", lambda p, q: 0.5 * best_value(p, q))),
+    "two lines: JSD = 0 if they are one": ("lines", (duality, "jsd", lambda p, q: 0.5 * best_value(p, q))),
     "W1: cheapest plan = best potential": ("duality", (transport, "_linear_program", minus_the_price)),
     # The distance of the means, which misses what goes to the left and what goes to the right.
     "W1: cheapest plan = integral over quantiles": (
         "duality",
-        (alternatives, "wasserstein", lambda p, q: abs(p.mean - q.mean)),
+        (duality, "wasserstein", lambda p, q: abs(p.mean - q.mean)),
     ),
     "W1: the plan takes p to q": ("duality", (transport, "_linear_program", to_the_nearest)),
     "W1: the potential's slope is 1 at most": ("duality", (np.linalg, "norm", squared)),
@@ -306,6 +313,91 @@ def test_every_statement_has_a_mistake():
     trees = [ast.walk(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
     calls = [ast.unparse(node.func) for tree in trees for node in tree if isinstance(node, ast.Call)]
     assert sum(call in ("Statement", "Statement.everywhere") for call in calls) == len(WRONG)
+
+
+# ---------------------------------------------------------------- one thing wrong among many that are right
+
+
+def failing(result):
+    return [s.text for s in result.statements() if not s.holds]
+
+
+def spoilt(result, name, place, by):
+    """The result with one number changed."""
+    array = getattr(result, name).copy()
+    array[place] += by
+    return dataclasses.replace(result, **{name: array})
+
+
+CONVEX, DOWN = descent.convexity(P, points=5), descent.descend(P, P[::-1])
+FAMILY = propositions.criterion(Normal(), [Normal(mu) for mu in MU])
+
+
+@pytest.mark.parametrize(
+    ("result", "name", "place", "by", "text"),
+    [
+        (CONVEX, "hessian", (3, 1, 1), -50.0, "C is convex in q: lowest curvature above 0"),
+        (CONVEX, "hessian", (2, 0, 1), 1e-3, "its Hessian is diag(p / (q (p + q)))"),
+        (CONVEX, "below_chord", 1, -1.0, "C lies below its chords"),
+        (CONVEX, "slope", (0, 2), 1e-6, "dC/dq = dV/dq with D* held fixed"),
+        (CONVEX, "slope", (1, 2), math.nan, "dC/dq = dV/dq with D* held fixed"),
+        (DOWN, "best", 7, 0.1, "no step raises C"),
+        (FAMILY, "best", 2, -0.2, "elsewhere C is larger, by TV^2 or more"),
+    ],
+)
+def test_one_wrong_number_is_enough(result, name, place, by, text):
+    assert not failing(result)
+    assert text in failing(spoilt(result, name, place, by))
+
+
+def test_v_is_not_above_c_at_any_time():
+    x = np.linspace(-1.0, 1.0, 5)
+    steps = np.arange(3)
+    values, distances = np.array([-1.2, -1.0, -1.0]), np.array([0.5, 0.1, 0.01])
+    result = propositions.TrainedDiscriminator(x, x, x, x, x, steps, values, distances, -1.0)
+    assert not failing(result)
+    assert failing(spoilt(result, "value", 1, 0.1)) == ["at no time is V(D, G) above C(G)"]
+
+
+@pytest.mark.parametrize(
+    ("provoke", "message"),
+    [
+        (lambda: descent.convexity([0.0, 1.0]), "convexity: probabilities must be above 0"),
+        (lambda: propositions.criterion(Normal(), [Normal(1.0)]).line, "criterion: a line needs"),
+        (lambda: duality.parallel_lines([0.5, 1.0]), "parallel_lines: theta must have a 0 in it"),
+        (lambda: other_losses.smoothed_discriminator(P, Q, 5.0), "smoothed_discriminator: alpha must be"),
+        (lambda: duality.three_ways(Normal(), Normal()), "three_ways: p and q must be gan.data.Discrete, got Normal"),
+        (lambda: gan.theory.kl(Normal(), Normal(), "grid"), "kl: x must be an array of numbers, got 'grid'"),
+        (lambda: dirac.play(h=4.0), "play: h must be above 0 and below 4"),
+        (lambda: dirac.play(start=(0.0, 0.0)), "play: h must be above 0 and below 4, and the start not"),
+        (lambda: dirac.play(steps=3, start=(3, 0)).statements(), "Dirac.statements: they are about"),
+    ],
+)
+def test_what_cannot_be_stated_is_said_in_a_line(provoke, message):
+    with pytest.raises((ValueError, TypeError)) as error:
+        provoke()
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_least_squares_where_a_density_is_zero():
+    """Nothing in common: D* is 1 or -1, and 2 C(G) is 2, the most it can be."""
+    for p, q in (
+        (Uniform(0.0, 1.0), Uniform(2.0, 3.0)),
+        (Normal(), Normal(90.0)),
+        (Discrete([0.0]), Discrete([1.0])),
+        ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
+    ):
+        result = other_losses.least_squares(p, q)
+        assert not failing(result)
+        assert result.criterion == pytest.approx(2.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("std", [0.02, 50.0])
+@pytest.mark.parametrize("mu", [0, 3])
+def test_slopes_of_samples_of_any_width(mu, std):
+    for name, expected in zip(("saturating", "non-saturating"), slopes.divergence_slopes(mu, std), strict=True):
+        assert slopes.loss_slope(named(name), mu, std) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 # ---------------------------------------------------------------- what a statement is

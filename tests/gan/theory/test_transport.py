@@ -180,9 +180,10 @@ def test_a_program_by_hand():
 MISTAKES = {
     r"masses \(2,\), \(1,\) do not fit points \(3, 1\), \(1, 1\)": ([0.5, 0.5], [0.0, 1.0, 2.0], [1.0], [0.0]),
     r"masses \(1,\), \(1,\) do not fit points \(1, 2\), \(1, 1\)": ([1.0], [[0.0, 0.0]], [1.0], [0.0]),
-    "equal sums, got 1 and 0.9": ([1.0], [0.0], [0.9], [0.0]),
-    "equal sums, got 1 and 1": ([1.5, -0.5], [0.0, 1.0], [1.0], [0.0]),
-    "equal sums, got nan and 1": ([math.nan], [0.0], [1.0], [0.0]),
+    "equal sums above 0, got 1 and 0.9": ([1.0], [0.0], [0.9], [0.0]),
+    "masses are 0 or more, got -0.5": ([1.5, -0.5], [0.0, 1.0], [1.0], [0.0]),
+    "equal sums above 0, got 0 and 0": ([0.0], [0.0], [0.0], [0.0]),
+    "masses are 0 or more, got nan": ([math.nan], [0.0], [1.0], [0.0]),
 }
 
 
@@ -195,5 +196,5 @@ def test_a_mistake_is_named_in_one_line(message):
 
 def test_without_scipy_an_error_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(ModuleNotFoundError, match=r"optimal_transport needs SciPy: pip install scipy"):
+    with pytest.raises(ModuleNotFoundError, match=r"optimal_transport needs SciPy: python -m pip install scipy"):
         optimal_transport([1.0], [0.0], [1.0], [0.0])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minigrad as mg
 from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.theory import LOG_4, best_value, jsd, optimal_discriminator, optimal_logits, sampled_value, value
 
@@ -106,7 +107,7 @@ def test_a_discriminator_that_is_surely_wrong():
     assert value(p, q, np.ones_like(X), X) == -math.inf
     assert value(p, 0.0 * q, np.ones_like(X), X) == 0.0
     assert value([1.0, 0.0], [0.0, 1.0], [1.0, 0.0]) == 0.0
-    assert value([1.0, 0.0], [1e-3, 1.0], [1.0, 0.0]) == -math.inf
+    assert value([1.0, 0.0], [1e-3, 0.999], [1.0, 0.0]) == -math.inf
 
 
 def test_d_star_that_rounds_to_1_is_not_surely_wrong():
@@ -182,3 +183,29 @@ def test_samples_agree_with_the_integral_within_their_error(name, seed):
 def test_one_sample_has_no_standard_error(real, fake):
     with pytest.raises(ValueError, match="sampled_value: needs two samples or more"):
         sampled_value(real, fake)
+
+
+def test_samples_of_points_that_float32_rounds():
+    """Samples are float32, in which 0.1 is another number."""
+    values = [0.1, 0.7]
+    p, q = Discrete(values, [0.3, 0.7]), Discrete(values, [0.8, 0.2])
+    rng = np.random.default_rng(0)
+    logits = [optimal_logits(p, q, source.sample(100_000, rng)) for source in (p, q)]
+    estimate = sampled_value(*logits)
+    assert estimate.value == pytest.approx(best_value(p, q), abs=5.0 * estimate.standard_error)
+    assert 0.0 < estimate.standard_error < 0.01
+
+
+def test_what_is_no_number_stays_none():
+    """The samples of a generator that has diverged must not look like the end of a perfect game."""
+    assert np.isnan(optimal_discriminator(Normal(), Normal(2.0), np.array([np.nan, 0.0]))).tolist() == [True, False]
+
+
+def test_a_discrete_distribution_beside_a_density_is_refused():
+    with pytest.raises(ValueError, match="optimal_discriminator: a discrete distribution has no density"):
+        optimal_discriminator(Discrete([0.0]), Normal(), [0.0])
+
+
+def test_a_network_for_its_probabilities():
+    with pytest.raises(TypeError, match="value: d must be probabilities at x, got a network"):
+        value(Normal(), Normal(1.0), mg.nn.Linear(1, 1))

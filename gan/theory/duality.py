@@ -1,4 +1,4 @@
-"""Beyond the 2014 paper: smoothed labels, least squares, and the Wasserstein distance, each against its formula."""
+"""The Wasserstein distance beside the JSD, and from both of its sides: what moving costs, and what a critic sees."""
 
 from __future__ import annotations
 
@@ -7,67 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import minigrad as mg
+from minigrad.messages import shown
 
-from ..data import Discrete, Distribution, Normal
-from .divergences import chi_square, jsd
-from .propositions import highest
+from ..data import Discrete, Normal
+from .divergences import jsd
 from .statement import Statement
 from .transport import Transport, optimal_transport, wasserstein
-
-
-def smoothed_discriminator(p: np.ndarray, q: np.ndarray, alpha: float) -> np.ndarray:
-    """The D that is best when data are labelled alpha instead of 1, for densities p and q: alpha p / (p + q).
-
-    Source: Salimans et al. 2016, section 3.4, with samples labelled 0.
-    """
-    return alpha * p / (p + q)
-
-
-def label_smoothing(p: np.ndarray, q: np.ndarray, alpha: float = 0.9) -> list[Statement]:
-    """The best D with smoothed labels, found from the slope of its cross-entropy alone, against the formula.
-
-    p and q are densities above 0, the first of which are equal.
-    """
-    best = highest(lambda y: alpha * p * mg.log(y) + ((1.0 - alpha) * p + q) * mg.log(1.0 - y), p.shape)
-    formula = smoothed_discriminator(p, q, alpha)
-    return [
-        Statement.everywhere(f"labels {alpha:g} and 0: D* = {alpha:g} p / (p + q)", best, formula, 1e-12),
-        Statement("then D* is not 1/2 where p = q, but", best[0], 0.5 * alpha, "=", 1e-12),
-    ]
-
-
-@dataclasses.dataclass(frozen=True)
-class LeastSquares:
-    """What LSGAN's discriminator and criterion come to, on a grid."""
-
-    x: np.ndarray
-    d: np.ndarray  # the best D, found from the slope of its loss
-    formula: np.ndarray  # (p - q) / (p + q)
-    criterion: float  # 2 C(G), at that D
-    chi_square: float
-
-    def statements(self) -> list[Statement]:
-        """The best D, and the divergence that G then goes down."""
-        return [
-            Statement.everywhere("LSGAN: D* = (p - q) / (p + q)", self.d, self.formula),
-            Statement("LSGAN: 2 C(G) = chi-square of 2q from p + q", self.criterion, self.chi_square),
-        ]
-
-
-def least_squares(p: Distribution, q: Distribution) -> LeastSquares:
-    """LSGAN with labels 1 for data and -1 for samples, of which G wants D to say 0.
-
-    L_D = E_p (D - 1) ** 2 / 2 + E_q (D + 1) ** 2 / 2 and C(G) = E_p D* ** 2 / 2 + E_q D* ** 2 / 2.
-    Source: Mao et al. 2017, equations 3 to 8.
-    """
-    lows, highs = zip(p.support(), q.support(), strict=True)
-    x = np.linspace(min(lows), max(highs), 4001)
-    of_p, of_q = p.density(x), q.density(x)
-    share = of_p / (of_p + of_q)
-    d = highest(lambda y: -0.5 * share * (y - 1.0) ** 2 - 0.5 * (1.0 - share) * (y + 1.0) ** 2, x.shape, -1.0, 1.0)
-    criterion = float(np.trapezoid((of_p + of_q) * d**2, x))
-    return LeastSquares(x, d, (of_p - of_q) / (of_p + of_q), criterion, chi_square(2.0 * of_q, of_p + of_q, x))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +38,8 @@ def parallel_lines(theta: Sequence[float], points: int = 12) -> ParallelLines:
 
     Source: Arjovsky et al. 2017, example 1.
     """
+    if 0.0 not in theta:
+        raise ValueError("parallel_lines: theta must have a 0 in it, where the lines are one")
     height, mass = np.linspace(0.0, 1.0, points), np.full(points, 1.0 / points)
     divergences, distances = [], []
     for shift in theta:
@@ -133,8 +80,10 @@ class Duality:
         ]
 
 
-def duality(p: Discrete, q: Discrete) -> Duality:
+def three_ways(p: Discrete, q: Discrete) -> Duality:
     """W1 between two discrete distributions on the line, in three ways. It needs SciPy."""
+    if not (isinstance(p, Discrete) and isinstance(q, Discrete)):
+        raise TypeError(f"three_ways: p and q must be gan.data.Discrete, got {shown(p)} and {shown(q)}")
     solved = optimal_transport(p.probabilities, p.values, q.probabilities, q.values)
     return Duality(p, q, solved, wasserstein(p, q))
 

@@ -1,6 +1,6 @@
 """The best discriminator D*, the value V(D, G) of the game, and what the best D makes of it, C(G) = V(D*, G).
 
-p is the density of the data and q that of the samples, given as ``measure`` says. All values are in nats.
+p is the density of the data and q that of the samples, given as ``integrals`` says. All values are in nats.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .measure import Density, log_densities, log_ratio, pair, weighted
+from minigrad import nn
+
+from .integrals import Density, log_densities, log_ratio, pair, points_of, weighted
 
 LOG_4 = 2.0 * math.log(2.0)
 
 
 def optimal_logits(p: Density, q: Density, x: np.ndarray | None = None) -> np.ndarray:
     """log p - log q, the logits of D*, at each x, such as samples; 0 where both densities are 0."""
-    x = None if x is None else np.asarray(x, float)
-    difference = log_ratio(*log_densities("optimal_logits", p, q, x))
-    return np.where(np.isnan(difference), 0.0, difference)
+    return _log_odds("optimal_logits", p, q, x)
 
 
 def optimal_discriminator(p: Density, q: Density, x: np.ndarray | None = None) -> np.ndarray:
@@ -28,7 +28,13 @@ def optimal_discriminator(p: Density, q: Density, x: np.ndarray | None = None) -
 
     Source: Goodfellow et al. 2014, proposition 1.
     """
-    return np.exp(-np.logaddexp(0.0, -optimal_logits(p, q, x)))
+    with np.errstate(invalid="ignore"):  # what is no number stays none
+        return np.exp(-np.logaddexp(0.0, -_log_odds("optimal_discriminator", p, q, x)))
+
+
+def _log_odds(who: str, p: Density, q: Density, x: np.ndarray | None) -> np.ndarray:
+    log_p, log_q = log_densities(who, p, q, None if x is None else points_of(who, x))
+    return np.where((log_p == -np.inf) & (log_q == -np.inf), 0.0, log_ratio(log_p, log_q))
 
 
 def value(
@@ -42,6 +48,13 @@ def value(
         ValueError: when d has another shape than the points, or is not between 0 and 1.
     """
     both = pair("value", p, q, x)
+    if isinstance(d, nn.Module):
+        raise TypeError(
+            "value: d must be probabilities at x, got a network; take gan.theory.GeneratedDistribution(...).value, or "
+            "lambda x: minigrad.sigmoid(gan.theory.logits(network, x))"
+        )
+    if callable(d) and both.x is None:
+        raise ValueError("value: d is a function and needs the points x")
     d = np.asarray(d(both.x) if callable(d) else d, float)
     if d.ndim and d.shape != both.weight.shape:
         raise ValueError(f"value: d has shape {d.shape}, the points have {both.weight.shape}")

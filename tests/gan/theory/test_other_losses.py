@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from gan.data import Discrete, Mixture, Normal
 from gan.theory import chi_square, wasserstein
-from gan.theory.alternatives import (
-    duality,
-    label_smoothing,
-    least_squares,
-    parallel_lines,
-    smoothed_discriminator,
-    wasserstein_of_normals,
-)
-from gan.theory.propositions import highest
+from gan.theory.duality import parallel_lines, three_ways, wasserstein_of_normals
+from gan.theory.optimum import highest
+from gan.theory.other_losses import label_smoothing, least_squares, smoothed_discriminator
 
 LOG_2 = math.log(2.0)
 
@@ -75,7 +69,7 @@ def test_duality(n, m, seed):
     pytest.importorskip("scipy")
     rng = np.random.default_rng(seed)
     p, q = (Discrete(rng.normal(shift, 1.0, size), rng.uniform(0.1, 1.0, size)) for shift, size in ((0.0, n), (1.0, m)))
-    found = duality(p, q)
+    found = three_ways(p, q)
     assert all(s.holds for s in found.statements())
     assert found.transport.distance == pytest.approx(wasserstein(p, q), rel=1e-9, abs=1e-9)
     assert found.steepest == pytest.approx(1.0, abs=1e-9)  # where mass moves, and some does
