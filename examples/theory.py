@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.theory import Statement, descent, dirac, duality, errata, other_losses, propositions, slopes
 from gan.viz import theory as draw
-from minigrad import nn
+from minigrad import nn, set_backend
+from minigrad.backend import default_module
 
 DATA = Normal()
 MU = np.linspace(-4.0, 4.0, 40)  # of samples N(mu, 1), none of which are the data
@@ -167,13 +168,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
+    parser.add_argument(
+        "--backend",
+        choices=("numpy", "cupy", "auto"),
+        default=default_module().__name__,
+        help="memory, GPU, or the GPU if there is one, for what is trained",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/theory"), help="folder for what is written")
     settings = parser.parse_args(argv)
     try:
         if settings.seed < 0:
             raise ValueError(f"seed must be at least 0, got {settings.seed}")
+        set_backend(settings.backend)
         summary = run(settings.out, settings.seed)
-    except (ValueError, FloatingPointError, OSError) as error:
+    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     holding = [s["holds"] for s in summary["statements"].values()]

@@ -75,7 +75,7 @@ def _smoothed(real: float, fake_share: float) -> float:
 
 def _loss_at_the_end(generator: bool) -> float:
     """The loss of a player when D says 1/2 to everything."""
-    undecided, objective = mg.tensor(np.zeros((4, 1))), named("non-saturating")
+    undecided, objective = mg.Tensor(np.zeros((4, 1))), named("non-saturating")
     loss = objective.generator_loss(undecided) if generator else objective.discriminator_loss(undecided, undecided)
     return loss.item()
 
@@ -121,8 +121,8 @@ def _slope_of_the_first_term() -> float:
     """What E log D(x) adds to the slope of V by theta, for the D that is best against G(z) = theta + z at theta = 2."""
     rng = np.random.default_rng(0)
     real, noise = (P.sample(100, rng) for _ in range(2))
-    theta = mg.tensor(np.array(2.0), requires_grad=True)
-    of_real, of_fake = (2.0 - 2.0 * x for x in (mg.tensor(real), theta + noise))  # log p - log q
+    theta = mg.Tensor(np.array(2.0), requires_grad=True)
+    of_real, of_fake = (2.0 - 2.0 * x for x in (mg.Tensor(real), theta + noise))  # log p - log q
     both = -named("saturating").discriminator_loss(of_real, of_fake)
     alone = named("saturating").generator_loss(of_fake)
     return mg.grad(both, theta)[0].item() - mg.grad(alone, theta)[0].item()
@@ -130,18 +130,18 @@ def _slope_of_the_first_term() -> float:
 
 def _critic_with_batch_norm(x: Tensor) -> Tensor:
     critic = nn.Sequential(nn.Linear(1, 4, rng=0), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1, rng=1))
-    return critic.double()(x)
+    return critic.double().to("numpy")(x)
 
 
 def _slope_at_the_first(of: Callable[[Tensor], Tensor]) -> float:
     """The slope by the first of three points of what is made of the critic's three outputs."""
-    x = mg.tensor(THREE, requires_grad=True)
+    x = mg.Tensor(THREE, requires_grad=True)
     return mg.grad(of(_critic_with_batch_norm(x)), x)[0].data[0].item()
 
 
 def _slope_by_differences(h: float = 1e-5) -> float:
     """How much the critic's first output changes when the first of three points moves."""
-    ends = [_critic_with_batch_norm(mg.tensor(THREE + np.array([[move], [0.0], [0.0]])))[0] for move in (h, -h)]
+    ends = [_critic_with_batch_norm(mg.Tensor(THREE + np.array([[move], [0.0], [0.0]])))[0] for move in (h, -h)]
     return (ends[0] - ends[1]).item() / (2.0 * h)
 
 

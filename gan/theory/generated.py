@@ -12,6 +12,7 @@ from minigrad import nn
 from minigrad.messages import check_integers, shown
 
 from ..data import Discrete, Distribution
+from ..places import in_memory
 from .discriminator import optimal_discriminator
 from .integrals import log_ratio, pair, weighted
 
@@ -34,7 +35,7 @@ class GeneratedDistribution:
             raise TypeError(f"GeneratedDistribution: the generator must be a module, got {shown(generator)}")
         _check_distribution("GeneratedDistribution", prior)
         check_integers("GeneratedDistribution", 2, points=points)
-        self.generator, self.prior = generator, prior
+        self.generator, self.prior = in_memory(generator), prior
         self.z = np.linspace(*prior.support(), points)
         self.x, _ = self._value_and_slope(self.z)
         weight = np.gradient(self.z) * prior.density(self.z)
@@ -121,6 +122,7 @@ def _check_distribution(who: str, value: Distribution) -> None:
 
 def logits(discriminator: nn.Module, x: np.ndarray) -> np.ndarray:
     """The discriminator's output at each x of a grid, in float64; D(x) is its sigmoid."""
+    discriminator = in_memory(discriminator)
     with mg.no_grad(), in_use(discriminator):
         return discriminator(mg.Tensor(np.asarray(x, float).reshape(-1, 1))).data.ravel()
 

@@ -17,7 +17,7 @@ def highest(f: Callable[[Tensor], Tensor], shape: tuple[int, ...], low: float = 
     """Where a concave f is highest between low and high, for each element: halves the interval by the slope's sign."""
     low, high = np.full(shape, low), np.full(shape, high)
     for _ in range(52):  # one more might round to 1, where log(1 - y) is infinite
-        middle = mg.Tensor(0.5 * (low + high), requires_grad=True)
+        middle = mg.Tensor(np.asarray(0.5 * (low + high)), requires_grad=True)
         rises = mg.grad(f(middle).sum(), middle)[0].data > 0
         low, high = np.where(rises, middle.data, low), np.where(rises, high, middle.data)
     return 0.5 * (low + high)

@@ -19,7 +19,6 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 import minigrad as mg
-from minigrad import nn
 from minigrad.messages import shown
 
 from ..data import Distribution
@@ -62,7 +61,7 @@ class Observer:
         if not isinstance(game, TwoPlayerGame):
             raise TypeError(f"Observer: the game comes first, such as gan.two_player makes, got {shown(game)}")
         self.game, self.data = game, data
-        start = GeneratedDistribution(in_memory(game.generator), game.prior)
+        start = GeneratedDistribution(game.generator, game.prior)
         low, high = data.quantile(np.array([1e-3, 1.0 - 1e-3]))
         low, high = min(low, start.mean - 2.0 * start.std), max(high, start.mean + 2.0 * start.std)
         margin = 0.08 * (high - low)
@@ -72,16 +71,15 @@ class Observer:
 
     def snapshot(self, number: int, losses: Mapping[str, float] | None = None) -> Snapshot:
         """The game as it is now, after this number of rounds; losses are those that the last round reported."""
-        generator, discriminator = in_memory(self.game.generator), in_memory(self.game.discriminator)
-        made = GeneratedDistribution(generator, self.game.prior)
+        made = GeneratedDistribution(self.game.generator, self.game.prior)
         p_g = made.density(self.x)
-        g_z, push = self._pushes(generator, discriminator)
+        g_z, push = self._pushes()
         return Snapshot(
             round=number,
             x=self.x,
             p_data=self.p_data,
             p_g=p_g,
-            d=mg.sigmoid(logits(discriminator, self.x)),
+            d=mg.sigmoid(logits(self.game.discriminator, self.x)),
             d_star=optimal_discriminator(self.p_data, p_g),
             z=self.z,
             g_z=g_z,
@@ -89,12 +87,13 @@ class Observer:
             mean=made.mean,
             std=made.std,
             jsd=made.jsd(self.data),
-            value=made.value(discriminator, self.data),
+            value=made.value(self.game.discriminator, self.data),
             losses={name: float(loss) for name, loss in (losses or {}).items()},
         )
 
-    def _pushes(self, generator: nn.Module, discriminator: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+    def _pushes(self) -> tuple[np.ndarray, np.ndarray]:
         """The shown samples, and minus the derivative of each one's own loss by its place."""
+        generator, discriminator = in_memory(self.game.generator), in_memory(self.game.discriminator)
         with mg.enable_grad(), in_use(generator, discriminator):
             x = generator(mg.Tensor(self.z.reshape(-1, 1))).detach().requires_grad_()
             loss = self.game.objective.generator_loss(discriminator(x)) * x.size  # a mean over the samples

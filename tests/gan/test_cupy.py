@@ -10,6 +10,7 @@ from gan.averaging import WeightAverage
 from gan.checkpoint import load_checkpoint, save_checkpoint
 from gan.judge import Classifier
 from gan.models import dcgan
+from gan.theory import dirac, errata, propositions
 from gan.training import LOOK_EVERY, draw_batch
 from minigrad import nn, optim
 from minigrad.backend import to_numpy
@@ -214,3 +215,21 @@ def test_confidence_is_numpys(cupy):
         gan.train(game, Images(), 1, batch_size=6, progress=False)
         sure.append(game.confidence())
     assert sure[0] == pytest.approx(sure[1], rel=1e-4)
+
+
+# ---------------------------------------------------------------- the theory, whose integrals are in memory
+
+
+def what_theory_trains():
+    """A discriminator that learns beside the exact densities, a Dirac GAN, and the errata that have networks."""
+    still = nn.Linear(1, 1, rng=0)
+    trained = propositions.trained_discriminator(gan.data.Normal(), still, steps=3, batch_size=8, looks=2)
+    path = dirac.dirac_trajectory(0.2, 5, (0.1, 0.0), simultaneous=True, gamma=1.0)
+    found = [number for erratum in errata.ERRATA for number in erratum.parts() if "batch of 64" not in erratum.printed]
+    return np.concatenate([trained.d, trained.value, path.ravel(), found])
+
+
+def test_the_theory_comes_to_the_same(cupy):
+    here = what_theory_trains()
+    mg.set_backend("cupy")
+    np.testing.assert_allclose(what_theory_trains(), here, rtol=1e-4, atol=1e-6)
