@@ -88,7 +88,7 @@ def trained_discriminator(
     generator: nn.Module,
     *,
     steps: int = 1500,
-    batch_size: int = 512,
+    batch_size: int = 256,  # larger products would be shared among threads, which wait for each other on a busy machine
     lr: float = 1e-2,
     seed: int | np.random.Generator = 0,
     looks: int = 41,
