@@ -72,11 +72,12 @@ class Player:
 
     def find_gradients(self, batch: Batch) -> float | Array:
         """The first half of a step: the parameters get their gradients, and stay. Returns the loss."""
-        before = _copies(self.buffers)
+        in_memory = [buffer for buffer in self.buffers if at_hand(getattr(*buffer))]  # on a GPU nobody looks
+        before = _copies(in_memory)
         loss = self._loss_of(batch)
         value = loss.item() if at_hand(loss.data) else loss.data.reshape(())
         if at_hand(loss.data) and not math.isfinite(value):
-            _put_back(self.buffers, before)
+            _put_back(in_memory, before)
             raise not_finite(self.name, value)
         self.optimizer.zero_grad()
         loss.backward()  # on return the graph is gone, and the optimizer's step can use its memory
@@ -145,7 +146,7 @@ class Game:
         if not (parameters and isinstance(batch, Mapping)):  # a player says what is wrong with a batch that is none
             return batch
         module = array_module(parameters[0].data)
-        return {name: move(array, module) for name, array in batch.items()}
+        return {name: move(raw_of(array), module) for name, array in batch.items()}
 
     def step(self, name: str, batch: Batch) -> float | Array:
         """One step of one player, which leaves all others as they are; returns its loss before the step."""

@@ -7,7 +7,7 @@ import csv
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -46,11 +46,12 @@ class History:
         """Puts one more row at the end."""
         self.rows.append(dict(row))
 
-    def read(self) -> None:
-        """Makes numbers of the losses that are still on a GPU, in one go.
+    def read(self, losses: Collection[str] = ()) -> None:
+        """Makes numbers of what is still on a GPU, in one go.
 
         Raises:
-            FloatingPointError: when one of them is not finite; it says in which round. All are numbers then, too.
+            FloatingPointError: when one of the columns that are losses is not finite; it says in which round. All are
+                numbers then, too.
         """
         unread = self.rows[self._read :]
         self._read = len(self.rows)
@@ -61,7 +62,7 @@ class History:
         for (row, name), value in zip(waiting, to_numpy(array_module(arrays[0]).stack(arrays)).tolist(), strict=True):
             row[name] = value
         for row, name in waiting:
-            if not math.isfinite(row[name]):
+            if name in losses and not math.isfinite(row[name]):
                 raise FloatingPointError(f"round {row['round']}: {not_finite(name, row[name])}")
 
     @property
@@ -138,11 +139,12 @@ def train(
             measured = (callback(done, losses) if callback else None) or {}
             if not isinstance(measured, Mapping):
                 raise TypeError(f"train: callback must return a dict of numbers or None, it returned {shown(measured)}")
-            if measured:
-                bar.set_postfix({name: f"{v:.4f}" for name, v in {**losses, **measured}.items()}, refresh=False)
+            if measured and progress:
+                shown_now = {name: v for name, v in {**losses, **measured}.items() if isinstance(v, float)}
+                bar.set_postfix({name: f"{v:.4f}" for name, v in shown_now.items()}, refresh=False)
             history.add({"round": done, **losses, **measured})
             if done % LOOK_EVERY == 0 or done == steps:
-                history.read()
+                history.read(game.players)
             check_for_interrupt()
     return history
 

@@ -41,6 +41,7 @@ __all__ = [
     "move",
     "scatter_add",
     "set_backend",
+    "synchronize",
     "to_numpy",
     "when_cupy_is_used",
     "xp",
@@ -120,7 +121,16 @@ def when_cupy_is_used(prepare: Callable[[], None]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What an error says: after CuPy's "Original error:", if it has one, or in its first line of words."""
+    text = str(error).rpartition("Original error:")[2]
+    lines = [line.strip() for line in text.splitlines() if any(letter.isalpha() for letter in line)]
+    return lines[0] if lines else type(error).__name__
+
+
+def synchronize() -> None:
+    """Waits until a GPU, if one is used, has computed all that it was told to; for whoever reads a clock."""
+    if _proven is not None:
+        _proven.cuda.Stream.null.synchronize()
 
 
 # ---------------------------------------------------------------- what differs
@@ -173,4 +183,4 @@ def scatter_add(target: Array, index: Any, values: Array) -> None:
 _proven: ModuleType | None = None  # the CuPy that has computed something
 _when_used: list[Callable[[], None]] = []
 _default: ModuleType = numpy
-set_backend(os.environ.get("MINIGRAD_BACKEND", "numpy"))
+set_backend(os.environ.get("MINIGRAD_BACKEND") or "numpy")

@@ -240,7 +240,7 @@ def paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arra
     return out.transpose(0, 2, 3, 1)
 
 
-# ---------------------------------------------------------------- optimizers: all parameters in a row, one launch
+# ---------------------------------------------------------------- optimizers: one launch for each parameter
 
 _DESCENT = _kernel("descent", "T p, T g, T lr, T decay", "T new_p", "new_p = p - lr * (g + decay * p)")
 _MOMENTUM = _kernel("momentum", "T p, T g, T v, T lr, T decay, T momentum, T ahead", "T new_p, T new_v", """
@@ -282,35 +282,23 @@ OPTIMIZERS = {optim.SGD: _sgd, optim.RMSprop: _rmsprop, optim.Adam: _adam}
 
 
 def step(optimizer: optim.Optimizer) -> None:
-    """``Optimizer.step``, of one of these classes, whose parameters are of one type and have taken as many steps."""
+    """``Optimizer.step``, of one of these classes: one launch for each parameter."""
     optimizer._follow()
-    moving = [(p, s) for p, s in zip(optimizer.params, optimizer.state, strict=True) if p._grad is not None]
-    if not moving:
-        return
-    t = moving[0][1].get("step", 0) + 1
-    kernel, names, settings = OPTIMIZERS[type(optimizer)](optimizer, t)
-    grads = [optimizer._checked(p) for p, _ in moving]
-    remembered = [[s[name] if name in s else xp.zeros_like(p.value) for p, s in moving] for name in names]
-    rows = [_in_a_row(arrays) for arrays in ([p.value for p, _ in moving], grads, *remembered)]
-    new = kernel(*rows, optimizer.lr, optimizer.weight_decay, *settings)
-    new, start = new if names else (new,), 0
-    for p, state in moving:
-        values, *states = (row[start : start + p.size].reshape(p.shape) for row in new)
-        start += p.size
-        p.value = values
-        state.update(zip(names, states, strict=True))
+    for p, state in zip(optimizer.params, optimizer.state, strict=True):
+        if p._grad is None:
+            continue
+        t = state.get("step", 0) + 1
+        kernel, names, settings = OPTIMIZERS[type(optimizer)](optimizer, t)
+        remembered = [state[name] if name in state else xp.zeros_like(p.value) for name in names]
+        new = kernel(p.value, optimizer._checked(p), *remembered, optimizer.lr, optimizer.weight_decay, *settings)
+        p.value, *remembered = new if names else (new,)
+        state.update(zip(names, remembered, strict=True))
         if isinstance(optimizer, optim.Adam):
             state["step"] = t
 
 
-def _in_a_row(arrays: Sequence[Array]) -> Array:
-    return xp.concatenate([a.ravel() for a in arrays])
-
-
-def _steps_together(optimizer: optim.Optimizer) -> bool:
-    moving = [(p, s) for p, s in zip(optimizer.params, optimizer.state, strict=True) if p._grad is not None]
-    same = len({(p.dtype, s.get("step", 0)) for p, s in moving}) == 1
-    return type(optimizer) in OPTIMIZERS and same and all(_is_ours(p.value) for p, _ in moving)
+def _are_ours(optimizer: optim.Optimizer) -> bool:
+    return type(optimizer) in OPTIMIZERS and all(_is_ours(p.value) for p in optimizer.params if p._grad is not None)
 
 
 # ---------------------------------------------------------------- into the places of the code that they stand in for
@@ -330,7 +318,6 @@ def _either(usual: Callable[..., Any], kernel: Callable[..., Any]) -> Callable[.
             return kernel(*args, **options)
         return usual(*args, **options)
 
-    either.usual = usual
     return either
 
 
@@ -345,7 +332,7 @@ def install() -> None:
         setattr(convolution, name, _either(getattr(convolution, name), kernel))
     usual_step = optim.Optimizer.step
     optim.Optimizer.step = functools.wraps(usual_step)(
-        lambda optimizer: step(optimizer) if _steps_together(optimizer) else usual_step(optimizer)
+        lambda optimizer: step(optimizer) if _are_ours(optimizer) else usual_step(optimizer)
     )
 
 

@@ -99,7 +99,7 @@ def check_vjp(
     """
     _refuse_odd_settings("check_vjp", f, eps, atol, rtol)
     inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
-    arrays = [xp.asarray(raw_of(x)) for x in inputs]
+    arrays = [to_numpy(raw_of(x)) for x in inputs]
     checked = [i for i, x in enumerate(arrays) if x.dtype.kind == "f"]
     if not checked:
         raise ValueError("check_vjp: there is nothing to check: no input is of floats, such as 1.0")

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from ..autograd import Sent
-from ..backend import Array
+from ..backend import Array, synchronize
 from ..primitive import observers
 
 
@@ -101,6 +101,7 @@ class profile:  # noqa: N801, a context like no_grad
         """What run returns, and the seconds it took, less those that went to lines of ops inside it."""
         claimed, start = self._claimed, perf_counter()
         result = run(*args, **options)
+        synchronize()
         return result, perf_counter() - start - (self._claimed - claimed)
 
     def _row(self, op: Any, seconds: float) -> Row:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Sent, _walk, backward_walk
-from ..backend import Array, to_numpy, xp
+from ..backend import Array, array_module, as_array, to_numpy
 from ..messages import shown
 from ..primitive import Node
 from ..tensor import Tensor
@@ -63,7 +63,7 @@ def _steps(walk: Iterator[Sent], called: Names) -> Iterator[Step]:
 
 
 def _array(x: Array) -> np.ndarray:
-    return to_numpy(xp.asarray(x))
+    return to_numpy(as_array(x))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Send:
     def _rule(self) -> ast.expr | None:
         """What the VJP returns, as its source says it, in the names of the tensors."""
         node, rule = self.node, self.node.op.vjps[self.argument]
-        rule = getattr(rule, "usual", rule)  # and not the kernel that stands in for it on a GPU
+        rule = inspect.unwrap(rule)  # and not the kernel that stands in for it on a GPU
         shown = [self._from, *map(self._called, (node, *node.args))]
         known = [Shaped(a.shape, a.dtype) if hasattr(a, "shape") else a for a in (node.value, node.value, *node.saved)]
         parameters = inspect.signature(rule).parameters.values()
@@ -133,7 +133,7 @@ class Send:
         """
         rows = []
         for element in range(self.node.size):
-            unit = xp.zeros(self.node.size, self.node.dtype)
+            unit = array_module(self.node.value).zeros(self.node.size, self.node.dtype)
             unit[element] = 1.0
             sent = _walk({self.node: unit.reshape(self.node.shape)}, None, (), record=False)
             rows.append(next(_array(g) for _, i, _, g, _ in sent if i == self.argument))

@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, array_module, empty, is_array, move, scatter_add, xp
+from ..backend import Array, array_module, at_hand, empty, is_array, move, scatter_add, xp
 from ..messages import check_integers, ndim_of, shown
 from ..primitive import as_arrays, primitive, raw_of
 
@@ -192,6 +192,8 @@ def _plain_index(i: Any, x: Array) -> Any:
             i = i.astype(int)
         if i.dtype.kind not in "iub":
             raise IndexError(f"getitem: an index has integers or booleans, got {i.dtype}")
+        if at_hand(x) and not at_hand(i):
+            raise TypeError("getitem: the index is on a GPU and the tensor is not; move one: to('cupy') or to('numpy')")
         i = move(i, array_module(x))
     return i
 

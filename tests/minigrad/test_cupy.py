@@ -172,7 +172,7 @@ def test_the_environment_chooses(name, expected):
 def test_the_environment_chooses_cupy_before_there_are_kernels():
     program = (
         "import strict_cupy; context = strict_cupy.installed(); context.__enter__(); import minigrad as mg; "
-        "print(type(mg.tensor([1.0]).data), hasattr(mg.tanh.vjps[0], 'usual'))"
+        "print(type(mg.tensor([1.0]).data), hasattr(mg.tanh.vjps[0], '__wrapped__'))"
     )
     environment = os.environ | {"MINIGRAD_BACKEND": "cupy", "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
@@ -326,3 +326,38 @@ def test_gradients_move_with_the_module(cupy):
     net(np.ones((1, 2), np.float32)).sum().backward()
     net.to("cupy")
     assert isinstance(net.weight.grad, cupy.ndarray)
+
+
+# ---------------------------------------------------------------- what looks on
+
+
+def test_a_backward_pass_is_stepped_through(cupy):
+    x = mg.Tensor(cupy.asarray(np.array([0.5, 2.0])), requires_grad=True)
+    steps = list(mg.backward_steps((mg.tanh(x) * x).sum()))
+    assert [step.node.op.__name__ for step in steps] == ["sum", "mul", "tanh"]
+    assert steps[1].sends[0].local.shape == (2, 2)
+    assert isinstance(steps[1].sends[0].local, np.ndarray)
+
+
+def test_a_profile_waits_for_the_gpu(capsys):
+    with strict_cupy.installed():
+        x = mg.Tensor(np.ones(3, np.float32), requires_grad=True).to("cupy").detach().requires_grad_()
+        strict_cupy.counts.clear()
+        with mg.profile():
+            mg.tanh(x).sum().backward()
+        assert strict_cupy.counts["waits"] >= 4
+    assert "tanh" in capsys.readouterr().out
+
+
+def test_an_index_on_the_gpu_for_a_tensor_in_memory(cupy):
+    with pytest.raises(TypeError, match="getitem: the index is on a GPU and the tensor is not"):
+        mg.tensor([1.0, 2.0])[cupy.asarray(np.array([0]))]
+
+
+def test_what_cupy_says_when_it_cannot_be_imported():
+    """Its message begins with a ruler."""
+    ruler = "=" * 40
+    error = ImportError(f"{ruler}\nFailed to import CuPy.\n\nOriginal error:\n  libcuda.so.1: cannot open\n{ruler}\n")
+    assert mg.backend._first_line(error) == "libcuda.so.1: cannot open"
+    assert mg.backend._first_line(ImportError(f"{ruler}\nno words but these\n")) == "no words but these"
+    assert mg.backend._first_line(ImportError("")) == "ImportError"

@@ -318,12 +318,15 @@ for _name, _ufunc in {"neg": "negative", "abs": "absolute", "invert": "invert", 
 def _method(name: str, parameters: list[str]) -> Any:
     def method(self, *args, **options):
         refuse_unknown(name, parameters, options)
-        return wrapped(getattr(self._a, name)(*map(_plain, args), **{k: _plain(v) for k, v in options.items()}), self)
+        plain = {k: _plain(v) for k, v in options.items()}
+        return wrapped(getattr(self._a, name)(*map(_plain, args), **plain), self)
 
     return method
 
 
 def _plain(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        raise TypeError(f"Unsupported type {type(x)}")
     return x._a if isinstance(x, ndarray) else x
 
 
