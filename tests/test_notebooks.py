@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,39 @@ def test_every_notebook_has_a_source():
     assert {build.name_of(notebook) for notebook in notebooks} == {build.name_of(source) for source in build.sources()}
 
 
-@each_notebook
-def test_runs(source, tmp_path):
+def _run(source: Path, folder: Path) -> subprocess.CompletedProcess:
     # A process of its own keeps the sockets, event loops and deprecations of Jupyter out of this one, where every
     # warning is an error.
     command = [sys.executable, str(FOLDER / "build.py"), "--check", build.name_of(source)]
-    env = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(tmp_path), "TEMP": str(tmp_path), "TMP": str(tmp_path)}
-    env.pop("DISPLAY", None)
-    result = subprocess.run(
+    folder.mkdir(parents=True)
+    own = {"PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    env = {name: value for name, value in {**os.environ, **own}.items() if name != "DISPLAY"}
+    return subprocess.run(
         command, env=env, timeout=build.TIME_LIMIT, capture_output=True, encoding="utf-8", errors="replace"
     )
+
+
+@pytest.fixture(scope="module")
+def run(request, tmp_path_factory):
+    """Runs a notebook; those that are asked for run two at a time, the last and longest first."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    alone = "PYTEST_XDIST_WORKER" in os.environ  # where tests themselves are run beside each other
+    items = [] if alone else [item for item in request.session.items if item.name.startswith("test_runs[")]
+    with ThreadPoolExecutor(2) as pool:
+        started = {
+            source: pool.submit(_run, source, folder / build.name_of(source))
+            for source in reversed([item.callspec.params["source"] for item in items])
+        }
+        yield (
+            lambda source: (
+                started[source].result() if source in started else _run(source, folder / build.name_of(source))
+            )
+        )
+
+
+@each_notebook
+def test_runs(run, source):
+    result = run(source)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
