@@ -17,7 +17,7 @@ from decision_regions import draw_losses, draw_regions, new_figure
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.backend import default_module
+from minigrad.backend import add_backend_argument
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +43,7 @@ def parse_arguments(
     parser.add_argument("--steps", type=int, default=500, help=steps_help)
     parser.add_argument("--lr", type=float, default=lr, help="learning rate")
     parser.add_argument("--seed", type=int, default=0, help=seed_help)
-    parser.add_argument(
-        "--backend",
-        choices=("numpy", "cupy", "auto"),
-        default=default_module().__name__,
-        help="memory, GPU, or the GPU if there is one",
-    )
+    add_backend_argument(parser)
     parser.add_argument("--out", type=Path, default=Path(out), help="folder for what is written")
     parser.add_argument("--show", action="store_true", help="open the picture in a window, too")
     return parser.parse_args(argv)

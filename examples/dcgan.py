@@ -32,7 +32,7 @@ from gan.training import Stopped
 from gan.viz.images import grid, interpolation
 from gan.viz.recording import Recording
 from minigrad import optim, set_backend
-from minigrad.backend import default_module
+from minigrad.backend import add_backend_argument
 
 STEPS = {"glyphs": 2000, "mnist": 4500, "digits": 2000}
 PICTURES = 40  # of the animation
@@ -53,12 +53,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, help="images in a minibatch (default: 32)")
     parser.add_argument("--lr", type=float, default=1e-3, help="learning rate, which falls to 0 (default: 0.001)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
-    parser.add_argument(
-        "--backend",
-        choices=("numpy", "cupy", "auto"),
-        default=default_module().__name__,
-        help="memory, GPU, or the GPU if there is one (default: %(default)s)",
-    )
+    add_backend_argument(parser)
     parser.add_argument(
         "--out",
         type=Path,

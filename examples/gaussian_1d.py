@@ -20,7 +20,7 @@ import numpy as np
 import gan
 from gan.data import Mixture, Normal, Uniform
 from minigrad import nn, optim, set_backend
-from minigrad.backend import default_module
+from minigrad.backend import add_backend_argument
 
 DATA = {"gaussian": Normal(4.0, 0.5), "mixture": Mixture([Normal(2.0, 0.4), Normal(5.0, 0.6)])}
 PRIORS = {"normal": Normal(), "uniform": Uniform()}
@@ -55,12 +55,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", choices=DATA, default="gaussian", help="N(4, 0.5), or two Gaussians")
     parser.add_argument("--prior", choices=PRIORS, default="normal", help="the noise: N(0, 1) or U(-1, 1)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
-    parser.add_argument(
-        "--backend",
-        choices=("numpy", "cupy", "auto"),
-        default=default_module().__name__,
-        help="memory, GPU, or the GPU if there is one",
-    )
+    add_backend_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("out/gaussian_1d"), help="folder for what is written")
     parser.add_argument("--show", action="store_true", help="watch the training in a window")
     parser.add_argument("--no-animation", action="store_true", help="write pictures and figures only, in less time")

@@ -31,7 +31,7 @@ from gan.metrics import frechet_distance
 from gan.models.dcgan import Generator
 from gan.viz.images import between, grid, joined, text
 from minigrad import set_backend
-from minigrad.backend import default_module
+from minigrad.backend import add_backend_argument
 
 CHECKPOINT = Path("out/dcgan/checkpoint.safetensors")
 SMALL = ["--size", "16", "--steps", "1000"]  # a DCGAN that takes a minute
@@ -48,12 +48,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help=f"of examples/dcgan.py (default: {CHECKPOINT})")
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST's IDX files, if that is what it learned")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
-    parser.add_argument(
-        "--backend",
-        choices=("numpy", "cupy", "auto"),
-        default=default_module().__name__,
-        help="memory, GPU, or the GPU if there is one (default: %(default)s)",
-    )
+    add_backend_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("out/latent"), help="folder (default: out/latent)")
     return parser.parse_args(argv)
 

@@ -22,7 +22,7 @@ from gan.data import Discrete, Mixture, Normal, Uniform
 from gan.theory import Statement, descent, dirac, duality, errata, other_losses, propositions, slopes
 from gan.viz import theory as draw
 from minigrad import nn, set_backend
-from minigrad.backend import default_module
+from minigrad.backend import add_backend_argument
 
 DATA = Normal()
 MU = np.linspace(-4.0, 4.0, 40)  # of samples N(mu, 1), none of which are the data
@@ -168,12 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
-    parser.add_argument(
-        "--backend",
-        choices=("numpy", "cupy", "auto"),
-        default=default_module().__name__,
-        help="memory, GPU, or the GPU if there is one, for what is trained",
-    )
+    add_backend_argument(parser)
     parser.add_argument("--out", type=Path, default=Path("out/theory"), help="folder for what is written")
     settings = parser.parse_args(argv)
     try:

@@ -8,6 +8,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -140,13 +141,18 @@ def train(
             if not isinstance(measured, Mapping):
                 raise TypeError(f"train: callback must return a dict of numbers or None, it returned {shown(measured)}")
             if measured and progress:
-                shown_now = {name: v for name, v in {**losses, **measured}.items() if isinstance(v, float)}
-                bar.set_postfix({name: f"{v:.4f}" for name, v in shown_now.items()}, refresh=False)
+                _show(bar, {**losses, **measured})
             history.add({"round": done, **losses, **measured})
             if done % LOOK_EVERY == 0 or done == steps:
                 history.read(game.players)
             check_for_interrupt()
     return history
+
+
+def _show(bar: tqdm, numbers: Mapping[str, float]) -> None:
+    """Puts numbers beside the progress bar, but for those that are still on a GPU."""
+    read = {name: f"{v:.4f}" for name, v in numbers.items() if isinstance(v, Real)}
+    bar.set_postfix(read, refresh=False)
 
 
 @contextlib.contextmanager

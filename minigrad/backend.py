@@ -31,6 +31,7 @@ __all__ = [
     "BACKENDS",
     "DEFAULT_FLOAT",
     "Array",
+    "add_backend_argument",
     "array_module",
     "as_array",
     "at_hand",
@@ -79,6 +80,12 @@ def backend_named(name: str) -> ModuleType:
     if name not in BACKENDS:
         raise ValueError(f"backend {name!r} is not one of {', '.join(BACKENDS)}")
     return numpy if name == "numpy" else _usable_cupy()
+
+
+def add_backend_argument(parser: Any) -> None:
+    """Gives a program's parser, of argparse, the option --backend, whose value is for ``set_backend``."""
+    what = "memory (numpy), a GPU (cupy), or a GPU if there is one (auto) (default: %(default)s)"
+    parser.add_argument("--backend", choices=(*BACKENDS, "auto"), default=_default.__name__, help=what)
 
 
 def default_module() -> ModuleType:
