@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -43,7 +44,8 @@ def _painting_kernel(
 ) -> Callable[..., Array]:
     """The adjoint: every pixel adds up what was painted on it."""
     (h, w), (kh, kw), (oh, ow) = sizes, kernel, places
-    (sh, sw), (ph, pw), (dh, dw), _ = geometry
+    stride, (ph, pw), dilation, _ = geometry
+    rows, columns = (_reaching(*axis) for axis in zip("yx", kernel, stride, dilation, places, strict=True))
     lines = [
         "int at = i",
         f"int x = at % {w} + {pw}",
@@ -51,20 +53,37 @@ def _painting_kernel(
         f"int channel = at / {h * w} % channels",
         f"int image = at / {h * w} / channels",
         "T total = 0",
+        *itertools.chain(*rows, *columns),
     ]
-    for tap in range(kh * kw):
-        u, v = divmod(tap, kw)
+    for a, b in itertools.product(range(len(rows)), range(len(columns))):
         lines += [
-            f"int row{tap} = (y - {u * dh}) / {sh}",
-            f"int column{tap} = (x - {v * dw}) / {sw}",
-            f"bool inside{tap} = (y >= {u * dh}) * ((y - {u * dh}) % {sh} == 0) * (row{tap} < {oh})"
-            f" * (x >= {v * dw}) * ((x - {v * dw}) % {sw} == 0) * (column{tap} < {ow})",
-            f"total += where(inside{tap}, painted[inside{tap} * (((channel * {kh * kw} + {tap}) * count + image)"
-            f" * {oh * ow} + row{tap} * {ow} + column{tap})], T(0))",
+            f"bool inside{a}_{b} = reached_y{a} * reached_x{b}",
+            f"int place{a}_{b} = ((channel * {kh * kw} + tap_y{a} * {kw} + tap_x{b}) * count + image) * {oh * ow}"
+            f" + place_y{a} * {ow} + place_x{b}",
+            f"total += where(inside{a}_{b}, painted[inside{a}_{b} * place{a}_{b}], T(0))",
         ]
     return kernel_of(
         "painting", "raw T painted, int32 count, int32 channels", "T out", "\n".join([*lines, "out = total"])
     )
+
+
+def _reaching(axis: str, kernel: int, stride: int, dilation: int, places: int) -> list[list[str]]:
+    """Along an axis: each tap that may have reached a pixel, from which place, and whether it did.
+
+    Places are as far from each other as the stride, so of the taps beside each other one in a stride did.
+    """
+    few = [f"{axis} % {stride} + {n}" for n in range(0, kernel, stride)]
+    taps = few if dilation == 1 else [str(tap) for tap in range(kernel)]
+    return [
+        [
+            f"int tap_{axis}{n} = {tap}",
+            f"int from_{axis}{n} = {axis} - tap_{axis}{n} * {dilation}",
+            f"int place_{axis}{n} = from_{axis}{n} / {stride}",
+            f"bool reached_{axis}{n} = (tap_{axis}{n} < {kernel}) * (from_{axis}{n} >= 0)"
+            f" * (from_{axis}{n} % {stride} == 0) * (place_{axis}{n} < {places})",
+        ]
+        for n, tap in enumerate(taps)
+    ]
 
 
 def _parts(count: int, bytes_each: int) -> list[slice]:
@@ -79,7 +98,7 @@ def _patches(x: Array, kernel: Sequence[int], geometry: Geometry) -> Iterator[tu
     places = usual._places(sizes, kernel, geometry)
     rows = channels * math.prod(kernel)
     compute = _patches_kernel(tuple(sizes), tuple(kernel), places, geometry)
-    for part in _parts(count, rows * math.prod(places) * x.itemsize):
+    for part in _parts(count, max(rows * math.prod(places), channels * math.prod(sizes)) * x.itemsize):
         n = part.stop - part.start
         out = empty((rows, n * math.prod(places)), like=x)
         yield part, compute(x[part], n, channels, out)

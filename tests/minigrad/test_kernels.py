@@ -59,6 +59,7 @@ OPS = {
     "class numbers": (lambda x, t, w: F.cross_entropy(x, t[:, 0].astype(int)), 5, 4),  # 1 for the astype here
     "conv2d": (lambda x, t, w: mg.conv2d(x, w, padding=1), 2, 4),  # the last for a copy of the gradient, a view
     "conv_transpose2d": (lambda x, t, w: mg.conv_transpose2d(x, w, stride=2), 3, 3),
+    "interpolate": (lambda x, t, w: F.interpolate(x, scale_factor=2), 2, 4),
     "batch_norm": (lambda x, t, w: F.batch_norm(x, None, None, training=True), 4, 3),
     "batch_norm, tracked": (lambda x, t, w: F.batch_norm(x, t[0, 0, 0, :2], t[0, 0, 1, :2], training=True), 4, 3),
 }
@@ -279,7 +280,7 @@ def use_every_kernel(cp):
         x = mg.Tensor(images(cp, 2, 2, 6, 6).astype(dtype), requires_grad=True)
         t, w = cp.ones((2, 2, 6, 6), dtype), mg.Tensor(images(cp, 3, 2, 3, 3).astype(dtype), requires_grad=True)
         y = mg.leaky_relu(mg.elu(mg.softplus(mg.tanh(mg.relu(x)))))
-        y = mg.conv2d(mg.sigmoid(y), w, stride=2, padding=1)
+        y = mg.conv2d(mg.sigmoid(y), w, stride=2, padding=1) + mg.conv2d(x, w, dilation=(2, 1), padding=1)[:, :, :3, :3]
         weight = mg.Tensor(cp.ones(3, dtype), requires_grad=True)
         y = F.batch_norm(y, cp.zeros(3, dtype), cp.ones(3, dtype), weight, None, training=True)
         loss = y.mean() + F.cross_entropy(x, cp.asarray(np.zeros((2, 6, 6), int)))
