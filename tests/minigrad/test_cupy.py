@@ -200,6 +200,7 @@ TWO = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # NumPy's, of CuPy, before the error
 @pytest.mark.parametrize("what", TWO)
 @pytest.mark.parametrize("tensor_on", ["numpy", "cupy"])
 def test_arrays_of_two_backends_do_not_mix(cupy, what, tensor_on):
