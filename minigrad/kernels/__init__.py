@@ -18,8 +18,9 @@ from typing import Any
 from .. import foreach, optim
 from ..nn import functional
 from ..ops import convolution as usual_convolution
+from ..ops import linalg
 from ..ops import normalisation as usual_normalisation
-from . import convolution, elementwise, lists, losses, normalisation
+from . import convolution, elementwise, lists, losses, normalisation, products
 from .launching import is_ours
 
 __all__ = ["install"]
@@ -27,11 +28,14 @@ __all__ = ["install"]
 
 def install() -> None:
     """Puts the kernels into the places of what they stand in for."""
-    for op, kernel in (elementwise.FORWARD | losses.FORWARD | normalisation.FORWARD).items():
-        op.replace_forward(lambda usual, kernel=kernel: _either(usual, kernel))
-    for op, kernel in (elementwise.BACKWARD | losses.BACKWARD).items():
-        op.vjps = (_either(op.vjps[0], kernel), *op.vjps[1:])
-    for module, kernels in ((usual_normalisation, normalisation), (usual_convolution, convolution)):
+    for kernels in (elementwise, losses, normalisation, products):
+        for op, kernel in kernels.FORWARD.items():
+            op.replace_forward(lambda usual, kernel=kernel: _either(usual, kernel))
+    for kernels in (elementwise, losses, normalisation, products, convolution):
+        for (op, i), kernel in kernels.BACKWARD.items():
+            op.vjps = (*op.vjps[:i], _either(op.vjps[i], kernel), *op.vjps[i + 1 :])
+    places = {linalg: products, usual_normalisation: normalisation, usual_convolution: convolution}
+    for module, kernels in places.items():
         for name, kernel in kernels.FUNCTIONS.items():
             setattr(module, name, _either(getattr(module, name), kernel))
     functional._hot = _either(functional._hot, losses.hot, losses.fits_hot)

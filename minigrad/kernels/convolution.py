@@ -10,48 +10,61 @@ from collections.abc import Callable, Iterator, Sequence
 from ..backend import Array, empty, xp
 from ..ops import convolution as usual
 from ..ops.convolution import Geometry
-from .launching import kernel as kernel_of
+from . import sums
+from .launching import by_rows, loop
+from .products import dot
 
 #: The patches, and the images, of a part of the batch take at most so many bytes: 32 bits are enough to count them.
 _PART_BYTES = 1 << 29
 
 # Patches are a matrix (C * KH * KW, N * OH * OW): threads beside each other read, and write, pixels beside each other.
-# Divisions of 64 bits, such as those of the number i of an element, would take longer than all the rest.
+
+_SWAPPED = loop("swapped", "const T* x, T* out, int a, int b, int inner", """
+    int first = i / inner % a
+    int second = i / inner / a
+    out[i] = x[(first * b + second) * inner + i % inner]
+""")  # fmt: skip
+
+
+def _swapped(x: Array) -> Array:
+    """x (A, B, ...) with its first two axes exchanged, in memory, too."""
+    a, b, *rest = x.shape
+    out = empty((b, a, *rest), like=x)
+    _SWAPPED(by_rows(x), out, a, b, math.prod(rest), x.size)
+    return out
 
 
 @functools.cache
 def _patches_kernel(
     sizes: Sequence[int], kernel: Sequence[int], places: Sequence[int], geometry: Geometry
-) -> Callable[..., Array]:
-    """What lies under each tap at each place of images (N, C, H, W): ``patches(x, channels, out)``."""
+) -> Callable[..., None]:
+    """What lies under each tap at each place of images (N, C, H, W): ``patches(x, out, N, C, size of out)``."""
     (h, w), (kh, kw), (oh, ow) = sizes, kernel, places
     (sh, sw), (ph, pw), (dh, dw), _ = geometry
     formula = f"""
-        int at = i
-        int place = at % (count * {oh * ow})
-        int tap = at / (count * {oh * ow})
+        int place = i % (count * {oh * ow})
+        int tap = i / (count * {oh * ow})
         int row = place / {ow} % {oh} * {sh} + tap / {kw} % {kh} * {dh} - {ph}
         int column = place % {ow} * {sw} + tap % {kw} * {dw} - {pw}
         int image = place / {oh * ow} * channels + tap / {kh * kw}
         bool inside = (row >= 0) * (row < {h}) * (column >= 0) * (column < {w})
-        out = where(inside, x[inside * ((image * {h} + row) * {w} + column)], T(0))"""
-    return kernel_of("patches", "raw T x, int32 count, int32 channels", "T out", formula)
+        out[i] = where(inside, x[inside * ((image * {h} + row) * {w} + column)], T(0))"""
+    return loop("patches", "const T* x, T* out, int count, int channels", formula)
 
 
 @functools.cache
 def _painting_kernel(
     sizes: Sequence[int], kernel: Sequence[int], places: Sequence[int], geometry: Geometry
-) -> Callable[..., Array]:
-    """The adjoint: every pixel adds up what was painted on it."""
+) -> Callable[..., None]:
+    """The adjoint: every pixel adds up what was painted on it; ``painting(painted, out, N, C, size of out)``."""
     (h, w), (kh, kw), (oh, ow) = sizes, kernel, places
     stride, (ph, pw), dilation, _ = geometry
     rows, columns = (_reaching(*axis) for axis in zip("yx", kernel, stride, dilation, places, strict=True))
     lines = [
-        "int at = i",
-        f"int x = at % {w} + {pw}",
-        f"int y = at / {w} % {h} + {ph}",
-        f"int channel = at / {h * w} % channels",
-        f"int image = at / {h * w} / channels",
+        f"int x = i % {w} + {pw}",
+        f"int y = i / {w} % {h} + {ph}",
+        f"int channel = i / {h * w} % channels",
+        f"int image = i / {h * w} / channels",
         "T total = 0",
         *itertools.chain(*rows, *columns),
     ]
@@ -62,9 +75,7 @@ def _painting_kernel(
             f" + place_y{a} * {ow} + place_x{b}",
             f"total += where(inside{a}_{b}, painted[inside{a}_{b} * place{a}_{b}], T(0))",
         ]
-    return kernel_of(
-        "painting", "raw T painted, int32 count, int32 channels", "T out", "\n".join([*lines, "out = total"])
-    )
+    return loop("painting", "const T* painted, T* out, int count, int channels", "\n".join([*lines, "out[i] = total"]))
 
 
 def _reaching(axis: str, kernel: int, stride: int, dilation: int, places: int) -> list[list[str]]:
@@ -98,27 +109,28 @@ def _patches(x: Array, kernel: Sequence[int], geometry: Geometry) -> Iterator[tu
     places = usual._places(sizes, kernel, geometry)
     rows = channels * math.prod(kernel)
     compute = _patches_kernel(tuple(sizes), tuple(kernel), places, geometry)
+    x = by_rows(x)
     for part in _parts(count, max(rows * math.prod(places), channels * math.prod(sizes)) * x.itemsize):
         n = part.stop - part.start
         out = empty((rows, n * math.prod(places)), like=x)
-        yield part, compute(x[part], n, channels, out)
+        compute(x[part], out, n, channels, out.size)
+        yield part, out
 
 
 def correlate(x: Array, w: Array, geometry: Geometry) -> Array:
     """``convolution._correlate``."""
     filters, _, *kernel = w.shape
     places = usual._places(x.shape[2:], kernel, geometry)
-    out = [w.reshape(filters, -1) @ patches for _, patches in _patches(x, kernel, geometry)]
-    out = out[0] if len(out) == 1 else xp.concatenate(out, axis=1)
-    return out.reshape(filters, len(x), *places).transpose(1, 2, 3, 0)
+    matrix = w.reshape(filters, -1)
+    out = [_swapped(dot(matrix, patches).reshape(filters, -1, *places)) for _, patches in _patches(x, kernel, geometry)]
+    return (out[0] if len(out) == 1 else xp.concatenate(out)).transpose(0, 2, 3, 1)
 
 
 def meet(x: Array, y: Array, geometry: Geometry, kernel: tuple[int, int]) -> Array:
     """``convolution._meet``."""
     filters, channels = y.shape[1], x.shape[1]
     products = [
-        y[part].transpose(1, 0, 2, 3).reshape(filters, -1) @ patches.T
-        for part, patches in _patches(x, kernel, geometry)
+        dot(_swapped(y[part]).reshape(filters, -1), patches.T) for part, patches in _patches(x, kernel, geometry)
     ]
     return functools.reduce(lambda a, b: a + b, products).reshape(filters, channels, *kernel).transpose(1, 2, 3, 0)
 
@@ -127,11 +139,17 @@ def paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arra
     """``convolution._paint``."""
     (count, filters, *places), (channels, *kernel) = y.shape, w.shape[1:]
     compute = _painting_kernel(tuple(size), tuple(kernel), tuple(places), geometry)
-    out = empty((count, channels, *size), like=y)
+    out, matrix = empty((count, channels, *size), like=y), w.reshape(filters, -1).T
     for part in _parts(count, channels * max(math.prod(kernel) * math.prod(places), math.prod(size)) * y.itemsize):
-        painted = w.reshape(filters, -1).T @ y[part].transpose(1, 0, 2, 3).reshape(filters, -1)
-        compute(painted, part.stop - part.start, channels, out[part])
+        painted = dot(matrix, _swapped(y[part]).reshape(filters, -1))
+        compute(painted, out[part], part.stop - part.start, channels, out[part].size)
     return out.transpose(0, 2, 3, 1)
 
 
 FUNCTIONS = {"_correlate": correlate, "_meet": meet, "_paint": paint}
+
+#: By an op and which of its arguments.
+BACKWARD = {
+    (usual._conv2d, 2): lambda g, out, x, w, bias=None, **options: sums.of_channels(g),
+    (usual._conv_transpose2d, 2): lambda g, out, y, w, bias=None, **options: sums.of_channels(g),
+}

@@ -1,32 +1,40 @@
-"""Activations, which have a formula for the value and one for the derivative."""
+"""Activations, which have a formula for the value and one for the derivative, and means."""
 
 from __future__ import annotations
 
 from ..backend import Array, empty
 from ..ops import elementwise, reduction
-from .launching import kernel, sum_of
+from . import broadcasting, sums
+from .launching import kernel
 
-_SIGMOID = kernel("sigmoid", "T x", "T out", """
+_TANH = kernel("tanh", "x", "out", "out = tanh(x)")
+_RELU = kernel("relu", "x", "out", "out = where(x < 0, T(0), x)")
+_SOFTPLUS = kernel("softplus", "x", "out", "out = where(x > 0, x, T(0)) + log1p(exp(-fabs(x)))")
+_SIGMOID = kernel("sigmoid", "x", "out", """
     T small = exp(-fabs(x))
     out = where(x >= 0, T(1), small) / (1 + small)
 """)  # fmt: skip
-_LEAKY = kernel("leaky_relu", "T x, T slope", "T out", "out = where(x > 0, x, slope * x)")
-_ELU = kernel("elu", "T x, T alpha", "T out", "out = where(x > 0, x, alpha * expm1(where(x > 0, T(0), x)))")
+_LEAKY = kernel("leaky_relu", "x, slope", "out", "out = where(x > 0, x, slope * x)")
+_ELU = kernel("elu", "x, alpha", "out", "out = where(x > 0, x, alpha * expm1(where(x > 0, T(0), x)))")
 
-_BY_TANH = kernel("by_tanh", "T g, T y", "T out", "out = g * (1 - y * y)")
-_BY_RELU = kernel("by_relu", "T g, T y", "T out", "out = g * (y > 0)")
-_BY_SIGMOID = kernel("by_sigmoid", "T g, T y", "T out", "out = g * y * (1 - y)")
-_BY_SOFTPLUS = kernel("by_softplus", "T g, T y", "T out", "out = -g * expm1(-y)")
-_BY_LEAKY = kernel("by_leaky_relu", "T g, T x, T slope", "T out", "out = g * (slope + (1 - slope) * (x > 0))")
-_BY_ELU = kernel("by_elu", "T g, T x, T alpha", "T out",
-                 "out = where(x > 0, g, g * alpha * exp(where(x > 0, T(0), x)))")  # fmt: skip
+_BY_TANH = kernel("by_tanh", "y, g", "out", "out = g * (1 - y * y)")
+_BY_RELU = kernel("by_relu", "y, g", "out", "out = g * (y > 0)")
+_BY_SIGMOID = kernel("by_sigmoid", "y, g", "out", "out = g * y * (1 - y)")
+_BY_SOFTPLUS = kernel("by_softplus", "y, g", "out", "out = -g * expm1(-y)")
+_BY_LEAKY = kernel("by_leaky_relu", "x, g, slope", "out", "out = g * (slope + (1 - slope) * (x > 0))")
+_BY_ELU = kernel("by_elu", "x, g, alpha", "out", "out = where(x > 0, g, g * alpha * exp(where(x > 0, T(0), x)))")
 
-_SUM = sum_of("sum", "T x", "x")
-_SPREAD = kernel("spread", "T g, T each", "T out", "out = g * each")
+_SUM = broadcasting.sum_of("sum", "T x", "x")
+_SPREAD = broadcasting.kernel("spread", "T g, T each", "T out", "out = g * each")
+_SUM_OF_ALL = sums.over_all("sum_of_all", "x", "x")
 
 
 def _mean(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
-    return _SUM(x, axis=axes, each=reduction._inverse(reduction._count(x, axes)), keepdims=keepdim)
+    each = reduction._inverse(reduction._count(x, axes))
+    if len(axes) < x.ndim:
+        return _SUM(x, axis=axes, each=each, keepdims=keepdim)
+    mean = _SUM_OF_ALL(x, each=each)
+    return mean.reshape((1,) * x.ndim) if keepdim else mean
 
 
 def _by_mean(g: Array, out: Array, x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -35,19 +43,22 @@ def _by_mean(g: Array, out: Array, x: Array, *, axes: tuple[int, ...], keepdim: 
 
 
 FORWARD = {
+    elementwise.tanh: _TANH,
+    elementwise.relu: _RELU,
+    elementwise.softplus: _SOFTPLUS,
     elementwise.sigmoid: _SIGMOID,
     elementwise._leaky_relu: lambda x, *, negative_slope: _LEAKY(x, negative_slope),
     elementwise._elu: lambda x, *, alpha: _ELU(x, alpha),
     reduction._mean: _mean,
 }
 
-#: By the first argument of each op.
+#: By an op and which of its arguments.
 BACKWARD = {
-    elementwise.tanh: lambda g, out, x: _BY_TANH(g, out),
-    elementwise.relu: lambda g, out, x: _BY_RELU(g, out),
-    elementwise.sigmoid: lambda g, out, x: _BY_SIGMOID(g, out),
-    elementwise.softplus: lambda g, out, x: _BY_SOFTPLUS(g, out),
-    elementwise._leaky_relu: lambda g, out, x, *, negative_slope: _BY_LEAKY(g, x, negative_slope),
-    elementwise._elu: lambda g, out, x, *, alpha: _BY_ELU(g, x, alpha),
-    reduction._mean: _by_mean,
+    (elementwise.tanh, 0): lambda g, out, x: _BY_TANH(out, g),
+    (elementwise.relu, 0): lambda g, out, x: _BY_RELU(out, g),
+    (elementwise.sigmoid, 0): lambda g, out, x: _BY_SIGMOID(out, g),
+    (elementwise.softplus, 0): lambda g, out, x: _BY_SOFTPLUS(out, g),
+    (elementwise._leaky_relu, 0): lambda g, out, x, *, negative_slope: _BY_LEAKY(x, g, negative_slope),
+    (elementwise._elu, 0): lambda g, out, x, *, alpha: _BY_ELU(x, g, alpha),
+    (reduction._mean, 0): _by_mean,
 }

@@ -12,26 +12,26 @@ from .. import optim
 from ..backend import Array, empty
 from ..foreach import copy as usual_copy
 from ..foreach import lerp as usual_lerp
-from .launching import for_each, is_ours
+from .launching import by_rows, for_each, is_ours
 
 # ---------------------------------------------------------------- optimizers
 
-_DESCENT = for_each("descent", "p, g", "new_p", "lr, decay", "T new_p = p - lr * (g + decay * p)")
+_DESCENT = for_each("descent", "p, g", "new_p", "lr, decay", "new_p = p - lr * (g + decay * p)")
 _MOMENTUM = for_each("momentum", "p, g, v", "v, new_p", "lr, decay, momentum, ahead", """
     T slope = g + decay * p
     v = momentum * v + slope
-    T new_p = p - lr * (ahead * slope + (ahead * momentum + 1 - ahead) * v)
+    new_p = p - lr * (ahead * slope + (ahead * momentum + 1 - ahead) * v)
 """)  # fmt: skip
 _RMSPROP = for_each("rmsprop", "p, g, v", "v, new_p", "lr, decay, alpha, rest, eps", """
     T slope = g + decay * p
     v = alpha * v + rest * slope * slope
-    T new_p = p - lr * slope / (sqrt(v) + eps)
+    new_p = p - lr * slope / (sqrt(v) + eps)
 """)  # fmt: skip
 _ADAM = for_each("adam", "p, g, m, v", "m, v, new_p", "lr, decay, beta1, rest1, far1, beta2, rest2, far2, eps", """
     T slope = g + decay * p
     m = beta1 * m + rest1 * slope
     v = beta2 * v + rest2 * slope * slope
-    T new_p = p - lr * (m / far1) / (sqrt(v / far2) + eps)
+    new_p = p - lr * (m / far1) / (sqrt(v / far2) + eps)
 """)  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def step(optimizer: optim.Optimizer) -> None:
     moving = [(p, s) for p, s in zip(optimizer.params, optimizer.state, strict=True) if p._grad is not None]
     for (t, _), group in _grouped(moving, lambda pair: (pair[1].get("step", 0) + 1, pair[0].value.dtype)):
         kernel, names, settings = OPTIMIZERS[type(optimizer)](optimizer, t)
-        old = [_by_rows(p.value) for p, _ in group]
-        gradients = [_by_rows(optimizer._checked(p)) for p, _ in group]
+        old = [by_rows(p.value) for p, _ in group]
+        gradients = [by_rows(optimizer._checked(p)) for p, _ in group]
         remembered = [[_remembered(state, name, p.value) for p, state in group] for name in names]
         new = [empty(p.value.shape, like=p.value) for p, _ in group]
         kernel([old, gradients, *remembered, new], optimizer.lr, optimizer.weight_decay, *settings)
@@ -76,7 +76,7 @@ def step(optimizer: optim.Optimizer) -> None:
 
 def _remembered(state: dict[str, Any], name: str, value: Array) -> Array:
     """What the kernel writes into; it starts at 0."""
-    state[name] = _by_rows(state[name]) if name in state else sys.modules["cupy"].zeros(value.shape, value.dtype)
+    state[name] = by_rows(state[name]) if name in state else sys.modules["cupy"].zeros(value.shape, value.dtype)
     return state[name]
 
 
@@ -87,15 +87,10 @@ def _grouped(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterable[tuple[
     return groups.items()
 
 
-def _by_rows(a: Array) -> Array:
-    """The array as it lies row by row in memory; a copy where it does not."""
-    return sys.modules["cupy"].ascontiguousarray(a)
-
-
 # ---------------------------------------------------------------- copies and averages
 
-_COPY = for_each("copy", "x", "out", "", "T out = x")
-_LERP = for_each("lerp", "x, y", "out", "weight", "T out = (1 - weight) * x + weight * y")
+_COPY = for_each("copy", "x", "out", "", "out = x")
+_LERP = for_each("lerp", "x, y", "out", "weight", "out = (1 - weight) * x + weight * y")
 
 
 def copy(arrays: Sequence[Array]) -> list[Array]:
@@ -119,5 +114,5 @@ def _results(kernel: Callable[..., None], usual: Callable[..., Array], lists: Se
         else:
             results.append(usual(*arrays))
     for _, group in _grouped(ours, lambda arrays: arrays[0].dtype):
-        kernel([list(map(_by_rows, of)) for of in zip(*group, strict=True)], *settings)
+        kernel([list(map(by_rows, of)) for of in zip(*group, strict=True)], *settings)
     return results

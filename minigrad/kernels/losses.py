@@ -7,38 +7,39 @@ from collections.abc import Callable
 
 from ..backend import Array, empty
 from ..nn import functional as F
-from .launching import is_ours, kernel, sum_of
+from . import broadcasting, sums
+from .launching import is_ours, kernel
 
 
 def _loss(name: str, formula: str) -> Callable[..., Array]:
     """A function of input and target, as those that F._elementwise_loss makes ops of."""
-    of_each, total = (kernel(name, "T x, T t", "T out", f"out = {formula}"), sum_of(f"{name}_sum", "T x, T t", formula))
+    of_each, total = kernel(f"{name}_of_each", "x, t", "out", f"out = {formula}"), sums.over_all(name, "x, t", formula)
 
     def loss(x: Array, t: Array, *, reduction: str) -> Array:
-        return of_each(x, t) if reduction == "none" else total(x, t, axis=None, each=F._weight(reduction, x.size))
+        return of_each(x, t) if reduction == "none" else total(x, t, each=F._weight(reduction, x.size))
 
     return loss
 
 
-_BY_BCE = kernel("by_bce", "T g, T x, T t, T weight", "T out", """
+_BY_BCE = kernel("by_bce", "x, t, g, weight", "out", """
     T small = exp(-fabs(x))
     out = g * weight * (where(x >= 0, T(1), small) / (1 + small) - t)
 """)  # fmt: skip
-_BY_MSE = kernel("by_mse", "T g, T x, T t, T weight", "T out", "out = g * weight * 2 * (x - t)")
+_BY_MSE = kernel("by_mse", "x, t, g, weight", "out", "out = g * weight * 2 * (x - t)")
 
 # ---------------------------------------------------------------- classes
 
-_EXPS = sum_of("exps", "T x, T largest", "exp(x - largest)")
-_SURPRISE = sum_of(
+_EXPS = broadcasting.sum_of("exps", "T x, T largest", "exp(x - largest)")
+_SURPRISE = broadcasting.sum_of(
     "surprise", "T x, T t, T largest, T exps", "where(t == 0, T(0), t * (log(exps) - (x - largest)))"
 )  # fmt: skip
-_BY_CLASSES = kernel(
+_BY_CLASSES = broadcasting.kernel(
     "by_classes",
     "T g, T x, T t, T largest, T exps, T total, T weight",
     "T out",
     "out = g * weight * (exp(x - largest) / exps * total - t)",
 )
-_HOT = kernel("hot", "L label, int64 after, int64 count", "T out",
+_HOT = broadcasting.kernel("hot", "L label, int64 after, int64 count", "T out",
               "out = where((label >= 0) * (label < count), T(label == i / after % count), T(0) / T(0))")  # fmt: skip
 
 
@@ -78,9 +79,9 @@ FORWARD = {
     F._cross_entropy: _cross_entropy,
 }
 
-#: By the first argument of each op.
+#: By an op and which of its arguments.
 BACKWARD = {
-    F._bce_with_logits: lambda g, out, x, t, *, reduction: _BY_BCE(g, x, t, F._weight(reduction, x.size)),
-    F._mse: lambda g, out, x, t, *, reduction: _BY_MSE(g, x, t, F._weight(reduction, x.size)),
-    F._cross_entropy: _by_logits,
+    (F._bce_with_logits, 0): lambda g, out, x, t, *, reduction: _BY_BCE(x, t, g, F._weight(reduction, x.size)),
+    (F._mse, 0): lambda g, out, x, t, *, reduction: _BY_MSE(x, t, g, F._weight(reduction, x.size)),
+    (F._cross_entropy, 0): _by_logits,
 }

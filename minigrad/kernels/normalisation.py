@@ -1,4 +1,4 @@
-"""Batch normalisation: four launches there, and five back."""
+"""Batch normalisation: two launches there, and four back."""
 
 from __future__ import annotations
 
@@ -6,71 +6,61 @@ from typing import Any
 
 from ..backend import Array, empty
 from ..ops import normalisation as usual
-from .launching import kernel, sum_of
+from . import sums
+from .launching import for_channels, kernel
 
-_MEAN = sum_of("mean", "T x", "x")
-_SQUARES = sum_of("squares", "T x, T mean", "(x - mean) * (x - mean)")
-_PRODUCTS = sum_of("products", "T g, T x, T mean", "g * (x - mean)")
-_BY_WEIGHT = sum_of("by_weight", "T g, T x, T mean, T scale", "g * (x - mean) * scale")
-_STATISTICS = kernel(
-    "statistics",
-    "T mean, T variance, T running_mean, T running_var, T share, T unbiased, T eps",
-    "T scale, T new_mean, T new_var",
+_TRACK = for_channels(
+    "track",
+    "x",
+    [{"mean": "x / count"}, {"variance": "(x - mean) * (x - mean) / count"}],
+    "running_mean, running_var, mean, scale",
     """
     scale = 1 / sqrt(variance + eps)
-    new_mean = (1 - share) * running_mean + share * mean
-    new_var = (1 - share) * running_var + share * unbiased * variance
+    running_mean = (1 - share) * running_mean + share * mean
+    running_var = (1 - share) * running_var + share * variance * unbiased
     """,
+    of_channels="running_mean, running_var",
+    numbers="share, unbiased, eps",
 )
-_NORMED = kernel("batch_norm", "T x, T mean, T scale, T weight, T bias", "T out",
-                 "out = (x - mean) * (scale * weight) + bias")  # fmt: skip
+_SUMS = for_channels("sums", "g, x", [{"sum_g": "g", "sum_gx": "g * (x - mean)"}], "sum_g, sum_gx", of_channels="mean")
+_BY_WEIGHT = for_channels(
+    "by_weight", "g, x", [{"total": "g * (x - mean)"}], "out", "out = total * scale", of_channels="mean, scale"
+)
+_NORMED = kernel("batch_norm", "x, mean, scale, weight, bias", "out", "out = (x - mean) * (scale * weight) + bias")
 _BY_NORMED = kernel(
     "by_batch_norm",
-    "T g, T x, T mean, T scale, T weight, T sum_g, T sum_gx, T each",
-    "T out",
+    "x, g, mean, scale, weight, sum_g, sum_gx, each",
+    "out",
     "out = scale * weight * (g - sum_g * each - (x - mean) * (scale * scale * sum_gx * each))",
 )
 
 
-def _along(v: Any, x: Array) -> Any:
-    """Numbers for each channel, (C,), as they broadcast beside x; a number for all as it is."""
-    return v.reshape(-1, *(1,) * (x.ndim - 2)) if hasattr(v, "ndim") and v.ndim else v
+def track(x: Array, running_mean: Array | None, running_var: Array | None, *, share: float, eps: float) -> Any:
+    """``normalisation._track``; what nobody tracks is computed, too, and dropped."""
+    n = usual._count(x)
+    mean, scale, *instead = (empty(x.shape[1:2], like=x) for _ in range(4))
+    running = [new if r is None else r for r, new in zip((running_mean, running_var), instead, strict=True)]
+    _TRACK(x, *running, share, n / max(1, n - 1), eps, mean, scale)
+    return mean, scale
 
 
-def mean_and_variance(x: Array) -> tuple[Array, Array]:
-    """``normalisation._mean_and_variance``."""
-    places, each = usual._places(x), usual._share(x)
-    mean = _MEAN(x, axis=places, each=each)
-    return mean, _SQUARES(x, _along(mean, x), axis=places, each=each)
-
-
-def scale_and_track(
-    mean: Array, variance: Array, running_mean: Array | None, running_var: Array | None, *, share: float,
-    unbiased: float, eps: float,
-) -> Array:  # fmt: skip
-    """``normalisation._scale_and_track``; what nobody tracks is computed, too, and dropped."""
-    scale = empty(mean.shape, like=mean)
-    running = [empty(mean.shape, like=mean) if r is None else r for r in (running_mean, running_var)]
-    _STATISTICS(mean, variance, *running, share, unbiased, eps, scale, *running)
-    return scale
-
-
-def batch_norm(x: Array, weight: Array, bias: Array, *, moments: usual.Moments) -> Array:
+def batch_norm(x: Array, weight: Any, bias: Any, *, moments: usual.Moments) -> Array:
     """``normalisation._batch_norm``."""
-    return _NORMED(x, *(_along(v, x) for v in (moments.mean, moments.scale, weight, bias)))
+    return _NORMED(x, moments.mean, moments.scale, weight, bias)
 
 
-def batch_norm_input(g: Array, x: Array, weight: Array, *, moments: usual.Moments) -> Array:
+def batch_norm_input(g: Array, x: Array, weight: Any, *, moments: usual.Moments) -> Array:
     """``normalisation._batch_norm_input``."""
-    places, mean = usual._places(x), _along(moments.mean, x)
-    sums = g.sum(axis=places), _PRODUCTS(g, x, mean, axis=places)
-    scale, weight, *sums = (_along(v, x) for v in (moments.scale, weight, *sums))
-    return _BY_NORMED(g, x, mean, scale, weight, *sums, usual._share(x))
+    sum_g, sum_gx = empty(x.shape[1:2], like=x), empty(x.shape[1:2], like=x)
+    _SUMS(g, x, moments.mean, sum_g, sum_gx)
+    return _BY_NORMED(x, g, moments.mean, moments.scale, weight, sum_g, sum_gx, usual._share(x))
 
 
 def batch_norm_weight(g: Array, x: Array, *, moments: usual.Moments) -> Array:
     """``normalisation._batch_norm_weight``."""
-    return _BY_WEIGHT(g, x, _along(moments.mean, x), _along(moments.scale, x), axis=usual._places(x))
+    out = empty(x.shape[1:2], like=x)
+    _BY_WEIGHT(g, x, moments.mean, moments.scale, out)
+    return out
 
 
 FORWARD = {
@@ -78,4 +68,7 @@ FORWARD = {
     usual._batch_norm_input: batch_norm_input,
     usual._batch_norm_weight: batch_norm_weight,
 }
-FUNCTIONS = {"_mean_and_variance": mean_and_variance, "_scale_and_track": scale_and_track}
+FUNCTIONS = {"_track": track}
+
+#: By an op and which of its arguments.
+BACKWARD = {(usual._batch_norm, 2): lambda g, out, x, weight, bias, *, moments: sums.of_channels(g)}

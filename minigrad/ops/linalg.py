@@ -65,12 +65,15 @@ def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     features, expected = x.shape[1], weight.shape[1]
     if features != expected:
         raise ValueError(f"linear: input {x.shape} has {features} features, weight {weight.shape} expects {expected}")
-    out = xp.dot(x, weight.T)
     if bias is None:
-        return out
+        return xp.dot(x, weight.T)
     if bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}, one for each row")
-    return out + bias
+    return _affine(x, weight, bias)
+
+
+def _affine(x: Array, weight: Array, bias: Array) -> Array:
+    return xp.dot(x, weight.T) + bias
 
 
 _linear.defvjps(

@@ -198,22 +198,22 @@ def _moments_of_batch(
     n = _count(input)
     if n == 1:
         raise ValueError(f"batch_norm: needs more than one value for each channel in training, got input {input.shape}")
-    average, variance = _mean_and_variance(raw_of(input))
     running = (None if v is None or not n else raw_of(v) for v in (running_mean, running_var))
-    scale = _scale_and_track(average, variance, *running, share=momentum, unbiased=n / max(1, n - 1), eps=eps)
+    average, scale = _track(raw_of(input), *running, share=momentum, eps=eps)
     return Moments(average, scale, eps)
 
 
-def _scale_and_track(
-    mean: Array, variance: Array, running_mean: Array | None, running_var: Array | None, *, share: float,
-    unbiased: float, eps: float,
-) -> Array:  # fmt: skip
-    """1 / standard deviation; the running moments, where they are given, move by the share, in place."""
-    for running, new in ((running_mean, mean), (running_var, variance * unbiased)):
+def _track(
+    x: Array, running_mean: Array | None, running_var: Array | None, *, share: float, eps: float
+) -> tuple[Array, Array]:
+    """Mean and 1 / standard deviation of each channel; the running moments, if any, move by the share, in place."""
+    n = _count(x)
+    average, variance = _mean_and_variance(x)
+    for running, new in ((running_mean, average), (running_var, variance * (n / max(1, n - 1)))):
         if running is not None:
             running *= 1.0 - share
             running += share * new
-    return (variance + eps) ** -0.5
+    return average, (variance + eps) ** -0.5
 
 
 # ---------------------------------------------------------------- over each image or row: composed of ops

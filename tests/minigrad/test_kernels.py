@@ -18,7 +18,7 @@ import minigrad.nn.functional as F
 from gan.averaging import WeightAverage
 from minigrad import kernels, nn, optim
 from minigrad.backend import backend_named, move
-from minigrad.kernels import convolution, launching
+from minigrad.kernels import convolution
 from minigrad.kernels.launching import AT_ONCE
 
 
@@ -57,11 +57,12 @@ OPS = {
     "cross_entropy": (lambda x, t, w: F.cross_entropy(x, t), 3, 4),
     "cross_entropy, each": (lambda x, t, w: F.cross_entropy(x, t, reduction="none"), 3, 4),
     "class numbers": (lambda x, t, w: F.cross_entropy(x, t[:, 0].astype(int)), 5, 4),  # 1 for the astype here
-    "conv2d": (lambda x, t, w: mg.conv2d(x, w, padding=1), 2, 4),  # the last for a copy of the gradient, a view
-    "conv_transpose2d": (lambda x, t, w: mg.conv_transpose2d(x, w, stride=2), 3, 3),
+    "linear": (lambda x, t, w: mg.matmul(x[0, 0], t[0, 0]), 1, 3),  # the gradient by t, and by the index, too
+    "conv2d": (lambda x, t, w: mg.conv2d(x, w, padding=1), 3, 4),  # the last for a copy of the gradient, a view
+    "conv_transpose2d": (lambda x, t, w: mg.conv_transpose2d(x, w, stride=2), 3, 4),
     "interpolate": (lambda x, t, w: F.interpolate(x, scale_factor=2), 2, 4),
-    "batch_norm": (lambda x, t, w: F.batch_norm(x, None, None, training=True), 4, 3),
-    "batch_norm, tracked": (lambda x, t, w: F.batch_norm(x, t[0, 0, 0, :2], t[0, 0, 1, :2], training=True), 4, 3),
+    "batch_norm": (lambda x, t, w: F.batch_norm(x, None, None, training=True), 2, 2),
+    "batch_norm, tracked": (lambda x, t, w: F.batch_norm(x, t[0, 0, 0, :2], t[0, 0, 1, :2], training=True), 2, 2),
 }
 
 
@@ -157,6 +158,8 @@ ON_THE_HOST = """
 using namespace std;
 #define __device__
 #define __global__
+#define __shared__ static
+#define __syncthreads()
 struct Place { unsigned x, y; };
 static Place blockIdx, blockDim, gridDim, threadIdx;
 """
@@ -169,14 +172,13 @@ extern "C" void {name}(const long long *count, {parameters}) {{
 }}
 }}
 """
-FOR_EACH = """
+RAW = """
 namespace {name}_ {{
 {code}
-extern "C" void {name}(const unsigned *sizes, const Lists *lists) {{
-    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{sizes[2], 1}};
+extern "C" void {name}(const unsigned *sizes, {declared}) {{
+    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{1, 1}};
     for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x)
-        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y)
-            for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) {kernel}(*lists);
+        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {kernel}({given});
 }}
 }}
 """
@@ -247,32 +249,45 @@ class Reduction(ReductionKernel):
 
 
 class Raw(RawKernel):
-    """A kernel for lists, of which all arrays are noted."""
+    """A kernel whose calls are noted; here a block has a single thread, which does all."""
 
     def __init__(self, code, name):
         super().__init__(code, name)
         self.code = code
 
     def __call__(self, grid, block, args):
-        given = args[0].copy()
-        sizes, char = given["sizes"][: grid[1]], given["settings"].dtype.char
-        arrays = [strict_cupy.arrays.at_address(int(address), int(size), char)
-                  for addresses in given["at"] for address, size in zip(addresses, sizes, strict=False)]  # fmt: skip
-        results = [a.copy() for a in arrays]
+        sizes = np.array([*grid, 1][:2], np.uint32)
+        given, arrays, results = [sizes], [], []
+        for a in args:
+            if isinstance(a, strict_cupy.ndarray):
+                found = [a._a.reshape(-1)]
+                same = [copy for known, copy in zip(arrays, results, strict=True) if known.ctypes.data == a.data.ptr]
+                copies = same[:1] or [found[0].copy()]
+                given += copies
+            elif a.dtype.names:
+                found, struct = self.of_lists(a, sizes[1]), a.copy()
+                copies = [of_list.copy() for of_list in found]
+                struct["at"][:, : sizes[1]] = np.reshape([copy.ctypes.data for copy in copies], (-1, sizes[1]))
+                given.append(struct)
+            else:
+                found, copies, given = [], [], [*given, np.array(a)]
+            arrays, results = arrays + found, results + copies
         super().__call__(grid, block, args)
-        given["at"][:, : grid[1]] = np.reshape([a.ctypes.data for a in results], (-1, grid[1]))
-        launched = [np.array([*grid, *block], np.uint32), given]
-        expected = [a.copy() for a in arrays]
-        Elementwise.calls.append(Call(self.name, self.source, launched, results, expected))
+        Elementwise.calls.append(Call(self.name, self.source, given, results, [a.copy() for a in arrays]))
+
+    def of_lists(self, struct, count):
+        char, sizes = struct["settings"].dtype.char, struct["sizes"][:count]
+        places = (
+            (int(address), int(size)) for of in struct["at"] for address, size in zip(of[:count], sizes, strict=True)
+        )
+        return [strict_cupy.arrays.at_address(*place, char) for place in places]
 
     def source(self, name):
         kernel = f"{name}_{self.name}"
-        return FOR_EACH.format(name=name, code=self.code.replace(self.name, kernel), kernel=kernel)
-
-
-def forget_kernels():
-    launching._compiled.cache_clear()
-    launching._compiled_for_each.cache_clear()
+        declared = [f"{kind.rstrip('*')} *p{i}" for i, (kind, _) in enumerate(self.parameters)]
+        given = [f"p{i}" if kind.endswith("*") else f"*p{i}" for i, (kind, _) in enumerate(self.parameters)]
+        return RAW.format(name=name, code=self.code.replace(self.name, kernel), kernel=kernel,
+                          declared=", ".join(declared), given=", ".join(given))  # fmt: skip
 
 
 def use_every_kernel(cp):
@@ -282,8 +297,11 @@ def use_every_kernel(cp):
         y = mg.leaky_relu(mg.elu(mg.softplus(mg.tanh(mg.relu(x)))))
         y = mg.conv2d(mg.sigmoid(y), w, stride=2, padding=1) + mg.conv2d(x, w, dilation=(2, 1), padding=1)[:, :, :3, :3]
         weight = mg.Tensor(cp.ones(3, dtype), requires_grad=True)
+        y = F.linear(y.reshape(18, 3), w[0, 0].detach().requires_grad_(), mg.Tensor(cp.ones(3, dtype), True)).reshape(
+            2, 3, 3, 3
+        )
         y = F.batch_norm(y, cp.zeros(3, dtype), cp.ones(3, dtype), weight, None, training=True)
-        loss = y.mean() + F.cross_entropy(x, cp.asarray(np.zeros((2, 6, 6), int)))
+        loss = y.mean() + y.mean(dim=1).sum() + F.cross_entropy(x, cp.asarray(np.zeros((2, 6, 6), int)))
         for reduction in ("mean", "none"):
             for f in (F.mse_loss, F.binary_cross_entropy_with_logits):
                 loss = loss + f(x, t, reduction).sum()
@@ -298,12 +316,10 @@ def test_the_formulas_are_cpp_that_computes_the_same(stand_in, monkeypatch, tmp_
     monkeypatch.setattr(Elementwise, "calls", [])
     for name, noting in {"ElementwiseKernel": Elementwise, "ReductionKernel": Reduction, "RawKernel": Raw}.items():
         monkeypatch.setattr(stand_in, name, noting)
-    forget_kernels()
     use_every_kernel(stand_in)
-    forget_kernels()
     calls = Elementwise.calls
     sources = [path.read_text(encoding="utf-8") for path in Path(kernels.__file__).parent.glob("*.py")]
-    names = re.findall(r'(?:kernel|kernel_of|sum_of|for_each)\(\s*"(\w+)"', "".join(sources))
+    names = re.findall(r'(?:kernel|sum_of|loop|for_each|for_channels|over_all)\(\s*"(\w+)"', "".join(sources))
     assert {call.kernel.removeprefix("minigrad_") for call in calls} >= set(names)
     source, library = tmp_path / "kernels.cpp", tmp_path / "kernels.so"
     source.write_text(ON_THE_HOST + "".join(call.source(f"f{n}") for n, call in enumerate(calls)), encoding="utf-8")

@@ -101,11 +101,20 @@ class _Integer(np.ndarray):
     def __new__(cls, a: np.ndarray) -> _Integer:
         return a.view(cls)
 
-    def __truediv__(self, other: Any) -> _Integer:
-        return np.trunc(np.asarray(self) / np.asarray(other)).astype(int).view(_Integer)
+    def __truediv__(self, other: Any) -> np.ndarray:
+        return _quotient(np.asarray(self), np.asarray(other))
+
+    def __rtruediv__(self, other: Any) -> np.ndarray:
+        return _quotient(np.asarray(other), np.asarray(self))
 
     def __mod__(self, other: Any) -> _Integer:
         return np.fmod(np.asarray(self), np.asarray(other)).view(_Integer)
+
+
+def _quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if a.dtype.kind == "f" or b.dtype.kind == "f":
+        return (a / b).astype(np.result_type(*(x for x in (a, b) if x.dtype.kind == "f")), copy=False)
+    return np.trunc(a / b).astype(int).view(_Integer)
 
 
 class ReductionKernel:
@@ -128,32 +137,76 @@ class ReductionKernel:
         return wrapped(np.asarray(values["out"], types["T"]))
 
 
-class RawKernel:
-    """A loop over the elements j of the arrays at place k = blockIdx.y of lists, whose addresses are in a struct.
+_SIGNATURE = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\) \{')
+_PARTS = re.compile(r"\s*(?:for \(([^{]*)\) \{([^{}]*)\}|if \(threadIdx\.x == 0\) \{([^{}]*)\}|([^;{}]+);)")
+_EACH = re.compile(r"(?:int|long long) (\w+) = (.+); \1 < ([\w.\[\]]+); \1 \+= (.+)")
 
-    The addresses must be of arrays that are alive and lie row by row in memory; threads beyond their elements have
-    nothing to do. The loop is computed for all elements of an array at once.
+#: How threads share a loop, and how far on each goes.
+_SHARED = {
+    "blockIdx.x * blockDim.x + threadIdx.x": "gridDim.x * blockDim.x",
+    "threadIdx.x": "blockDim.x",
+}
+
+
+class RawKernel:
+    """A program, each of whose loops is shared by the threads; it is computed for all of them at once.
+
+    Where a block has a channel, blockIdx.x is all channels, one below the other, and ``block_sum`` the sum of each row.
+    Where it has an array of a list, blockIdx.y says which. Addresses must be of arrays that are alive and lie row by
+    row in memory.
     """
 
     def __init__(self, code: str, name: str):
-        if f'extern "C" __global__ void {name}(const Lists lists)' not in code:
+        signature = next((m for m in _SIGNATURE.finditer(code) if m[1] == name), None)
+        if signature is None:
             raise ValueError(f"no kernel {name}")
-        before, _, loop = code.partition("for (")
-        self.settings = _statements(before.partition("int k = blockIdx.y;")[2])
-        self.statements = _statements(loop.partition("{")[2].partition("}")[0])
         self.name = name
+        self.parameters = [p.strip().rpartition(" ")[::2] for p in signature[2].split(",")]
+        self.functions = {**_FUNCTIONS, "where": np.where}
+        if "__device__ T block_sum(T value)" in code:
+            self.functions["block_sum"] = lambda value: value.sum(axis=-1, keepdims=True)
+        body = re.sub(r"#pragma.*", "", code[signature.end() : code.rindex("}")])
+        self.parts = [self._part(*found.groups()) for found in _PARTS.finditer(body)]
+
+    def _part(self, header: str | None, loop: str | None, first_thread: str | None, statement: str | None) -> tuple:
+        """The name that a loop counts with, its limit, and statements."""
+        if header is None:
+            return None, None, _statements(f"{first_thread or statement};")
+        name, start, limit, step = _EACH.fullmatch(header).groups()
+        if _SHARED[start] != step:
+            raise ValueError(f"{self.name}: a thread begins at {start} and goes on by {step}")
+        return name, compile(limit, "<a kernel>", "eval"), _statements(loop)
 
     def __call__(self, grid: tuple, block: tuple, args: tuple) -> None:
-        (given,) = args
-        if not isinstance(given, np.ndarray) or given.size != 1:
-            raise TypeError("a struct is passed by value as a NumPy array of one element")
-        if given.nbytes > 4096 or grid[0] * block[0] < 1:
+        if len(args) != len(self.parameters) or not (min(grid) > 0 and 0 < block[0] <= 1024):
             raise ValueError("CUDA_ERROR_INVALID_VALUE")
-        char = given["settings"].dtype.char
-        for k in range(grid[1]):
-            size = int(given["sizes"][k])
-            at = [{k: at_address(int(addresses[k]), size, char)} for addresses in given["at"]]
-            values = {**_FUNCTIONS, "k": k, "j": np.arange(size), "T": np.dtype(char).type}
-            values["lists"] = SimpleNamespace(at=at, settings=given["settings"])
-            _run(self.settings + self.statements, values)
+        chars = {a.dtype.char for a in args if isinstance(a, ndarray)} | {
+            a["settings"].dtype.char for a in args if isinstance(a, np.ndarray)
+        }
+        (char,) = chars - {"i"}
+        for k in range(grid[1] if len(grid) > 1 else 1):
+            values = {**self.functions, "T": np.dtype(char).type}
+            values["blockIdx"] = SimpleNamespace(x=_Integer(np.arange(grid[0]))[:, None], y=k)
+            values |= {
+                name: self._given(kind, a, char, k) for (kind, name), a in zip(self.parameters, args, strict=True)
+            }
+            for name, limit, statements in self.parts:
+                if name is not None:
+                    values[name] = _Integer(np.arange(eval(limit, {"__builtins__": {}}, values)))
+                _run(statements, values)
         counts["launches"] += 1
+
+    def _given(self, kind: str, a: Any, char: str, k: int) -> Any:
+        """An argument as the program sees it; what is of another type would be read as nonsense."""
+        match kind:
+            case "const T*" | "T*" if isinstance(a, ndarray) and a.dtype.char == char and a._a.flags.c_contiguous:
+                return a._a.reshape(-1)
+            case "T" if type(a) is np.dtype(char).type:
+                return a
+            case "int" if type(a) is np.int32:
+                return _Integer(np.asarray(a))
+            case "const Lists" if isinstance(a, np.ndarray) and a.size == 1 and a.nbytes <= 4096:
+                size = int(a["sizes"][k])
+                at = [{k: at_address(int(addresses[k]), size, char)} for addresses in a["at"]]
+                return SimpleNamespace(at=at, sizes=a["sizes"], settings=a["settings"])
+        raise TypeError(f"{self.name}: {kind} is given {type(a)}")
