@@ -328,27 +328,6 @@ def test_gradients_move_with_the_module(cupy):
     assert isinstance(net.weight.grad, cupy.ndarray)
 
 
-# ---------------------------------------------------------------- what looks on
-
-
-def test_a_backward_pass_is_stepped_through(cupy):
-    x = mg.Tensor(cupy.asarray(np.array([0.5, 2.0])), requires_grad=True)
-    steps = list(mg.backward_steps((mg.tanh(x) * x).sum()))
-    assert [step.node.op.__name__ for step in steps] == ["sum", "mul", "tanh"]
-    assert steps[1].sends[0].local.shape == (2, 2)
-    assert isinstance(steps[1].sends[0].local, np.ndarray)
-
-
-def test_a_profile_waits_for_the_gpu(capsys):
-    with strict_cupy.installed():
-        x = mg.Tensor(np.ones(3, np.float32), requires_grad=True).to("cupy").detach().requires_grad_()
-        strict_cupy.counts.clear()
-        with mg.profile():
-            mg.tanh(x).sum().backward()
-        assert strict_cupy.counts["waits"] >= 4
-    assert "tanh" in capsys.readouterr().out
-
-
 def test_an_index_on_the_gpu_for_a_tensor_in_memory(cupy):
     with pytest.raises(TypeError, match="getitem: the index is on a GPU and the tensor is not"):
         mg.tensor([1.0, 2.0])[cupy.asarray(np.array([0]))]

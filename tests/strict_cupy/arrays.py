@@ -22,7 +22,7 @@ _chance = np.random.default_rng(0)
 class ndarray:  # noqa: N801, CuPy's name
     """An array on the device."""
 
-    __slots__ = ("_a", "base")
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None
 
