@@ -158,6 +158,29 @@ def test_a_round_copies_up_the_batch_and_the_noise_and_reads_nothing(stand_in, n
     assert traffic["launches"] <= BUDGET[name]
 
 
+def test_a_batch_that_is_there_already_is_not_copied(stand_in):
+    game, batch = on_gpu(line_game()), {name: stand_in.ones((4, 1), np.float32) for name in ("real", "noise")}
+    strict_cupy.counts.clear()
+    for name in game.players:
+        game.step(name, batch)
+    assert not strict_cupy.counts["uploads"]
+    assert all(game.here(batch)[name] is batch[name] for name in batch)
+
+
+@pytest.mark.parametrize("wrap", [lambda array: array, mg.Tensor], ids=["arrays", "tensors"])
+def test_a_batch_goes_to_where_the_networks_are(cupy, wrap):
+    """Up, and down."""
+    batch = {name: np.full((4, 1), 0.5, np.float32) for name in ("real", "noise")}
+    up = {name: wrap(cupy.asarray(array)) for name, array in batch.items()}
+    down = {name: wrap(array) for name, array in batch.items()}
+    games = line_game(), line_game(), on_gpu(line_game())
+    for game, given in zip(games, (batch, up, down), strict=True):
+        for name in game.players:
+            game.step(name, given)
+        same_weights(games[0], game)
+    assert {type(a) for a in weights(games[1]).values()} == {np.ndarray}
+
+
 def test_losses_are_read_every_so_many_rounds(stand_in):
     game = on_gpu(line_game())
     strict_cupy.counts.clear()

@@ -61,6 +61,17 @@ def test_ops(cupy, row, call):
         np.testing.assert_allclose(to_numpy(a), b, rtol=1e-3, atol=1e-4, strict=True)
 
 
+@pytest.mark.parametrize("op", [F.mse_loss, F.binary_cross_entropy_with_logits])
+@pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_arrays_of_two_types(cupy, op, types):
+    """Kernels take one type of floats; NumPy says what two make."""
+    row = op_table.Row("", op, None, None, [])
+    arrays = [np.random.default_rng(0).uniform(0.1, 0.9, (2, 3)).astype(dtype) for dtype in types]
+    expected, got = everything(row, arrays, {}), everything(row, list(map(cupy.asarray, arrays)), {})
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(to_numpy(a), b, rtol=1e-5, atol=1e-6, strict=True)
+
+
 ROWS_TO_CHECK = [op_table.params(name=name)[0] for name in ("tanh", "conv2d", "batch_norm", "einsum", "max_pool2d")]
 
 
@@ -107,18 +118,15 @@ def test_auto_takes_cupy_where_it_can_be_used(cupy):
     assert mg.set_backend("auto") == "cupy"
 
 
-def unusable(monkeypatch, error):
+@pytest.fixture(params=["ones", "item"])
+def broken(monkeypatch, request):
+    """CuPy that can be imported and not used: no array can be made, or what was computed cannot be read."""
+
     def fail(*args):
-        raise error
+        raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected\nand more")
 
-    monkeypatch.setattr(sys.modules["cupy"], "ones", fail)
-
-
-@pytest.fixture
-def broken(monkeypatch):
-    """CuPy that can be imported and not used."""
-    with strict_cupy.installed():
-        unusable(monkeypatch, RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected\nand more"))
+    with strict_cupy.installed() as module:
+        monkeypatch.setattr(module if request.param == "ones" else module.ndarray, request.param, fail)
         yield
     mg.set_backend("numpy")
 
@@ -146,6 +154,20 @@ def test_auto_falls_back_and_says_so(broken, caplog):
         "numpy is used: cupy cannot be used: a product on the GPU failed (cudaErrorNoDevice: no CUDA-capable device is "
         "detected); it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
     ]
+
+
+def test_what_is_to_be_prepared_is_prepared_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(mg.backend, "_proven", None)
+    monkeypatch.setattr(mg.backend, "_when_used", [])
+    mg.backend.when_cupy_is_used(lambda: calls.append("before"))
+    assert calls == []
+    for _ in range(2):
+        with strict_cupy.installed():  # another module each time
+            mg.backend.backend_named("cupy")
+    assert calls == ["before"]
+    mg.backend.when_cupy_is_used(lambda: calls.append("after"))
+    assert calls == ["before", "after"]
 
 
 def test_a_machine_without_cupy(monkeypatch):
