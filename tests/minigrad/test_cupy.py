@@ -61,13 +61,14 @@ def test_ops(cupy, row, call):
         np.testing.assert_allclose(to_numpy(a), b, rtol=1e-3, atol=1e-4, strict=True)
 
 
-@pytest.mark.parametrize("op", [F.mse_loss, F.binary_cross_entropy_with_logits])
+@pytest.mark.parametrize("name", ["batch_norm", "conv2d", "linear", "mse_loss", "binary_cross_entropy_with_logits"])
 @pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])
-def test_arrays_of_two_types(cupy, op, types):
+def test_arrays_of_two_types(cupy, name, types):
     """Kernels take one type of floats; NumPy says what two make."""
-    row = op_table.Row("", op, None, None, [])
-    arrays = [np.random.default_rng(0).uniform(0.1, 0.9, (2, 3)).astype(dtype) for dtype in types]
-    expected, got = everything(row, arrays, {}), everything(row, list(map(cupy.asarray, arrays)), {})
+    row, call = op_table.params(name=name)[0].values
+    arrays = [x.astype(types[i > 0]) for i, x in enumerate(call.arrays)]
+    expected = everything(row, arrays, call.options)
+    got = everything(row, list(map(cupy.asarray, arrays)), call.options)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(to_numpy(a), b, rtol=1e-5, atol=1e-6, strict=True)
 
