@@ -214,6 +214,9 @@ TWO = {
     "a layer": lambda a, t: F.linear(t, a),
     "a loss": lambda a, t: F.mse_loss(t, a),
     "a convolution": lambda a, t: mg.conv2d(t.reshape(1, 1, 2, 3), a[None, None]),
+    "a gradient for backward": lambda a, t: t.reshape(2, 3).backward(a),
+    "a gradient for grad": lambda a, t: mg.grad(t.reshape(2, 3), t, a),
+    "a gradient that is set": lambda a, t: setattr(t, "grad", a),
     "class numbers": lambda a, t: F.cross_entropy(t, a[:, 0].astype(int)),
 }
 
