@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from minigrad import nn
-from minigrad.backend import Array
+from minigrad import foreach, nn
 
 
 class WeightAverage:
@@ -30,9 +29,9 @@ class WeightAverage:
         """Takes the network as it is now into the average."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 10))
-        now = self._source.state_dict()
-        then = self.network.state_dict()
-        self.network.load_state_dict({name: _between(array, now[name], decay) for name, array in then.items()})
+        then, now = self.network.state_dict(), self._source.state_dict()
+        between = foreach.lerp(list(then.values()), list(now.values()), 1.0 - decay)
+        self.network.load_state_dict(dict(zip(then, between, strict=True)))
 
     def state_dict(self) -> dict[str, object]:
         """The average, and how many updates went into it."""
@@ -42,7 +41,3 @@ class WeightAverage:
         """Takes over what ``state_dict`` gave."""
         self.network.load_state_dict(state["network"])
         self.updates = state["updates"]
-
-
-def _between(average: Array, now: Array, decay: float) -> Array:
-    return decay * average + (1.0 - decay) * now if now.dtype.kind == "f" else now

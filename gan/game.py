@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from minigrad import Tensor, nn, no_grad, optim, sigmoid
+from minigrad import Tensor, foreach, nn, no_grad, optim, sigmoid
 from minigrad.backend import Array, array_module, at_hand, move
 from minigrad.messages import check_integers, shown
 from minigrad.primitive import raw_of
@@ -307,7 +307,7 @@ class _Bystanders:
 
 
 def _copies(buffers: Sequence[tuple[nn.Module, str]]) -> list[Array]:
-    return [getattr(module, name).copy() for module, name in buffers]
+    return foreach.copy([getattr(module, name) for module, name in buffers])
 
 
 def _put_back(buffers: Sequence[tuple[nn.Module, str]], values: Sequence[Array]) -> None:

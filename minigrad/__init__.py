@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from numpy import float32, float64, int64
 
-from . import backend, kernels, messages, nn, optim
+from . import backend, foreach, messages, nn, optim
 from .autograd import enable_grad, grad, no_grad
 from .backend import set_backend
 from .derivatives import hessian, hvp, jacobian
@@ -91,3 +91,10 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *(name for names in _TOOLS.values() for name in names)})
+
+
+def _install_kernels() -> None:
+    importlib.import_module(".kernels", __name__).install()
+
+
+backend.when_cupy_is_used(_install_kernels)

@@ -40,7 +40,7 @@ class Optimizer:
         self.lr = lr
         self.weight_decay = weight_decay
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
-        self._kind = type(self.params[0].value)  # of the arrays that the state was made beside
+        self._kinds = self._kinds_now()
 
     def _at_least_0(self, **settings: float) -> None:
         check_numbers(type(self).__name__, **settings)
@@ -72,11 +72,15 @@ class Optimizer:
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
 
     def _follow(self) -> None:
-        """Brings what is remembered to where the parameters are, which a module's ``to`` may have moved."""
-        kind = type(self.params[0].value)
-        if kind is not self._kind:
+        """Brings what is remembered to where each parameter is, which a module's ``to`` may have moved."""
+        kinds = self._kinds_now()
+        if kinds != self._kinds:
             self.state = [_copied(state, p) for state, p in zip(self.state, self.params, strict=True)]
-            self._kind = kind
+            self._kinds = kinds
+
+    def _kinds_now(self) -> list[type]:
+        """Of NumPy or of CuPy, as each parameter's array is."""
+        return [type(p.value) for p in self.params]
 
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""

@@ -225,9 +225,15 @@ def _one_hot(classes: Array, input: Array, axis: int) -> Array:
         raise IndexError(
             f"cross_entropy: class numbers go from 0 to {count - 1}, got {classes.min()} to {classes.max()}"
         )
-    numbers = array_module(classes).arange(count).reshape((count,) + (1,) * (input.ndim - axis - 1))
+    return _hot(classes, raw_of(input), axis)
+
+
+def _hot(classes: Array, x: Array, axis: int) -> Array:
+    """1 for the class of each row of x and 0 for the others; on a GPU nan for a class that there is not."""
+    count = x.shape[axis]
+    numbers = array_module(classes).arange(count).reshape((count,) + (1,) * (x.ndim - axis - 1))
     classes = xp.expand_dims(classes, axis)
-    hot = (classes == numbers).astype(input.dtype)
+    hot = (classes == numbers).astype(x.dtype)
     return hot if at_hand(classes) else _nan_unless(hot, (classes >= 0) & (classes < count))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import ref
 
+from .. import foreach
 from ..backend import BACKENDS, Array, array_module, backend_named, is_array, move, xp
 from ..messages import shown
 from ..primitive import raw_of
@@ -136,7 +137,8 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers, raw arrays by name."""
-        return {full: xp.copy(raw_of(getattr(module, name))) for full, module, name in self._named_tensors()}
+        arrays = {full: raw_of(getattr(module, name)) for full, module, name in self._named_tensors()}
+        return dict(zip(arrays, foreach.copy(list(arrays.values())), strict=True))
 
     def load_state_dict(self, state: Mapping[str, Array | Tensor]) -> None:
         """Takes over the values of all parameters and buffers, in the type and on the backend that each has here.
@@ -156,11 +158,9 @@ class Module:
             here, given = raw_of(getattr(module, name)).shape, tuple(state[full].shape)
             if here != given:
                 raise ValueError(f"load_state_dict: {full} has shape {here}, the state has {given}")
-        for full, (module, name) in places.items():
-            given = raw_of(state[full])
-            given = given if is_array(given) else xp.asarray(given)
-            here = raw_of(getattr(module, name))
-            _set_value(module, name, move(given, array_module(here)).astype(here.dtype))
+        given = [_beside(raw_of(getattr(*place)), state[full]) for full, place in places.items()]
+        for place, array in zip(places.values(), foreach.copy(given), strict=True):
+            _set_value(*place, array)
 
     # ---------------------------------------------------------------- switching
 
@@ -191,7 +191,8 @@ class Module:
         """All parameters and buffers on another backend, or those of floats in another type of floats.
 
         Changes the module and returns it. ``to("cupy")`` is on the GPU, ``to("numpy")`` in memory. What optimizers
-        remember follows at their next step.
+        remember follows at their next step. Counters, integers without axes, stay in memory, where to count costs
+        nothing.
 
         Raises:
             TypeError: when what is neither the name of a backend nor a dtype of floats.
@@ -199,7 +200,9 @@ class Module:
         """
         if what in BACKENDS:
             for _, module, name in self._named_tensors():
-                _set_value(module, name, move(raw_of(getattr(module, name)), backend_named(what)))
+                value = raw_of(getattr(module, name))
+                if value.ndim or value.dtype.kind == "f":
+                    _set_value(module, name, move(value, backend_named(what)))
             return self
         dtype = dtype_of("to", what)
         if dtype.kind != "f":
@@ -236,6 +239,13 @@ def _refuse_hidden(name: str, value: Any) -> None:
     for item in value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ():
         if isinstance(item, Parameter) or (isinstance(item, Module) and isinstance(value, dict)):
             raise TypeError(f"{name} hides a {type(item).__name__} in a {type(value).__name__}; make it an attribute")
+
+
+def _beside(here: Array, given: Any) -> Array:
+    """What is given as an array where the one that is here is, and of its type."""
+    given = raw_of(given)
+    given = given if is_array(given) else xp.asarray(given)
+    return move(given, array_module(here)).astype(here.dtype, copy=False)
 
 
 def _set_value(module: Module, name: str, array: Array) -> None:

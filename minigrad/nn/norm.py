@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 
-from ..backend import DEFAULT_FLOAT, Array, default_module
+from ..backend import DEFAULT_FLOAT, Array, default_module, xp
 from ..messages import check_integers, check_numbers, ndim_of
 from ..tensor import Tensor
 from . import functional as F
@@ -63,7 +63,7 @@ class _BatchNorm(_Channels):
             module = default_module()
             self.register_buffer("running_mean", module.zeros(num_features, DEFAULT_FLOAT))
             self.register_buffer("running_var", module.ones(num_features, DEFAULT_FLOAT))
-            self.register_buffer("num_batches_tracked", module.zeros((), "int64"))
+            self.register_buffer("num_batches_tracked", xp.zeros((), "int64"))  # a counter, which stays in memory
 
     def forward(self, x: Array) -> Tensor:
         """Of the shape of x."""

@@ -199,12 +199,21 @@ def _moments_of_batch(
     if n == 1:
         raise ValueError(f"batch_norm: needs more than one value for each channel in training, got input {input.shape}")
     average, variance = _mean_and_variance(raw_of(input))
-    for running, new in ((running_mean, average), (running_var, variance * (n / max(1, n - 1)))):
-        if running is not None and n:
-            running = raw_of(running)
-            running *= 1.0 - momentum
-            running += momentum * new
-    return Moments(average, (variance + eps) ** -0.5, eps)
+    running = (None if v is None or not n else raw_of(v) for v in (running_mean, running_var))
+    scale = _scale_and_track(average, variance, *running, share=momentum, unbiased=n / max(1, n - 1), eps=eps)
+    return Moments(average, scale, eps)
+
+
+def _scale_and_track(
+    mean: Array, variance: Array, running_mean: Array | None, running_var: Array | None, *, share: float,
+    unbiased: float, eps: float,
+) -> Array:  # fmt: skip
+    """1 / standard deviation; the running moments, where they are given, move by the share, in place."""
+    for running, new in ((running_mean, mean), (running_var, variance * unbiased)):
+        if running is not None:
+            running *= 1.0 - share
+            running += share * new
+    return (variance + eps) ** -0.5
 
 
 # ---------------------------------------------------------------- over each image or row: composed of ops

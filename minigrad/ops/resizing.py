@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from types import ModuleType
 
-from ..backend import Array, array_module, xp
+from ..backend import Array, array_module, move, xp
 from ..messages import check_integers, check_numbers
 from ..primitive import as_arrays, raw_of
 from .convolution import Pair, _batched, _pair
@@ -39,7 +40,7 @@ def interpolate(
     images = permute(input if mode == "nearest" else _as_floats(input), 0, 2, 3, 1)
     count, height, _, channels = images.shape
     by_row, by_column = (
-        _weights(n, out, ratio, mode, align_corners, array_module(raw_of(images))).astype(images.dtype)
+        _weights(n, out, ratio, mode, align_corners, images.dtype, array_module(raw_of(images)))
         for n, (out, ratio) in zip(input.shape[2:], sizes, strict=True)
     )
     images = matmul(by_column, images)
@@ -78,9 +79,12 @@ def _sizes(
     return [(math.floor(n * f), 1.0 / f) for n, f in zip(sizes, factors, strict=True)]
 
 
-def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | None, module: ModuleType) -> Array:
-    """The matrix (out, n) that resizes an axis."""
-    pixels = module.arange(out)
+@functools.lru_cache(maxsize=64)
+def _weights(
+    n: int, out: int, ratio: float, mode: str, align_corners: bool | None, dtype: xp.dtype, module: ModuleType
+) -> Array:
+    """The matrix (out, n) that resizes an axis; a network asks for the same few again and again."""
+    pixels = xp.arange(out)
     if mode == "nearest":
         if out in (n, 2 * n):  # as in PyTorch, even if the factor is 1.2 or 2.2
             ratio = n / out
@@ -91,10 +95,10 @@ def _weights(n: int, out: int, ratio: float, mode: str, align_corners: bool | No
         places = xp.maximum(places, 0.0)
         first = places.astype(int)
         share = places - first
-    matrix = module.zeros((out, n))
+    matrix = xp.zeros((out, n))
     matrix[pixels, xp.minimum(first, n - 1)] += 1.0 - share
     matrix[pixels, xp.minimum(first + 1, n - 1)] += share
-    return matrix
+    return move(matrix.astype(dtype), module)
 
 
 def pixel_shuffle(input: Array, upscale_factor: int) -> Array:

@@ -98,6 +98,11 @@ def weights(game):
             for n, a in network.state_dict().items()}  # fmt: skip
 
 
+def kinds(game):
+    """Of which backend the arrays are; counters stay in memory."""
+    return {type(a) for name, a in weights(game).items() if not name.endswith("num_batches_tracked")}
+
+
 def same_weights(ours, theirs):
     theirs = weights(theirs)
     for name, a in weights(ours).items():
@@ -111,7 +116,7 @@ def test_rounds_are_those_of_numpy(cupy, make, data):
         game.generator.double()
         game.discriminator.double()
     histories = [gan.train(game, data, 3, batch_size=6, progress=False) for game in (here, there)]
-    assert {type(a) for a in weights(there).values()} == {cupy.ndarray}
+    assert kinds(there) == {cupy.ndarray}
     same_weights(here, there)
     for name in here.players:
         np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-6)
@@ -121,7 +126,7 @@ def test_games_made_with_cupy_are_played_there(cupy):
     mg.set_backend("cupy")
     game = line_game()
     gan.train(game, DATA, 1, batch_size=4, progress=False)
-    assert {type(a) for a in weights(game).values()} == {cupy.ndarray}
+    assert kinds(game) == {cupy.ndarray}
 
 
 # ---------------------------------------------------------------- traffic: only the stand-in can tell
@@ -142,7 +147,7 @@ def traffic_of_a_round(game, data):
 
 
 #: Kernels that a round, of two steps, may launch at most.
-BUDGET = {"line": 118, "at once": 118, "saturating": 118, "images": 134, "R1": 351, "WGAN-GP": 156}
+BUDGET = {"line": 102, "at once": 102, "saturating": 102, "images": 99, "R1": 298, "WGAN-GP": 140}
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -234,7 +239,7 @@ def test_a_checkpoint_of_one_backend_goes_on_on_the_other(cupy, tmp_path, make, 
         history = load_checkpoint(tmp_path / "a.safetensors", rng, game=second)
         history = played(second, history, rng, 4)
         np.testing.assert_allclose(history["generator"], expected["generator"], rtol=1e-3)
-        assert len({type(a) for a in weights(second).values()}) == 1
+        assert len(kinds(second)) == 1
 
 
 def test_a_checkpoint_in_the_middle_has_the_losses_as_numbers(cupy, tmp_path):

@@ -30,6 +30,11 @@ def no_waiting():
     assert strict_cupy.counts["waits"] == before, "the host waited for the device"
 
 
+def but_counters(state):
+    """What moves to a GPU; integers without axes stay in memory."""
+    return [a for name, a in state.items() if not name.endswith("num_batches_tracked")]
+
+
 def numbers(seed, like):
     """Random numbers of the shape and the type of a tensor, where it is."""
     values = np.random.default_rng(seed).standard_normal(like.shape).astype(like.dtype)
@@ -106,7 +111,7 @@ def test_a_gradient_check_finds_a_mistake(cupy):
 def test_new_tensors_and_layers_are_made_where_set_backend_says(cupy):
     assert mg.set_backend("cupy") == "cupy"
     layers = nn.Linear(2, 3), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Embedding(4, 2, padding_idx=0)
-    made = [a for layer in layers for a in layer.state_dict().values()]
+    made = [a for layer in layers for a in but_counters(layer.state_dict())]
     made += [mg.tensor(data).data for data in (1.5, [1, 2], np.ones(2), cupy.ones(2))]
     made += [mg.Tensor([1.0]).data, mg.stack([1.0, 2.0]), mg.jacobian(lambda x: x * x, mg.tensor([1.0])).data]
     assert {type(a) for a in made} == {cupy.ndarray}
@@ -326,7 +331,7 @@ def test_training_is_numpys_wherever_it_takes_place(cupy, name):
     there.to("numpy")
     steps(theirs, optimizers[1], 2, cupy, 1)
     steps(there, optimizers[2], 2, np, 1)
-    assert {type(a) for a in theirs.state_dict().values()} == {cupy.ndarray}
+    assert {type(a) for a in but_counters(theirs.state_dict())} == {cupy.ndarray}
     same_state(theirs.state_dict(), ours.state_dict())
     same_state(there.state_dict(), ours.state_dict())
 
@@ -338,13 +343,39 @@ def test_a_state_of_one_backend_is_loaded_on_the_other(cupy, tmp_path):
     mg.save(tmp_path / "here.safetensors", here.state_dict())
     there.load_state_dict(mg.load(tmp_path / "here.safetensors"))
     optimizers[1].load_state_dict(optimizers[0].state_dict())
-    assert {type(a) for a in there.state_dict().values()} == {cupy.ndarray}
+    assert {type(a) for a in but_counters(there.state_dict())} == {cupy.ndarray}
     steps(there, optimizers[1], 1, cupy)
     steps(here, optimizers[0], 1, np)
     same_state(there.state_dict(), here.state_dict())
     mg.save(tmp_path / "there.safetensors", there.state_dict())
     here.load_state_dict(mg.load(tmp_path / "there.safetensors"))
     assert {type(a) for a in here.state_dict().values()} == {np.ndarray}
+
+
+def test_what_is_remembered_follows_each_parameter(cupy):
+    """Of two networks, one moves."""
+    pairs = [[nn.Linear(2, 1, rng=seed) for seed in (0, 1)] for _ in range(2)]
+    optimizers = [optim.Adam([p for net in pair for p in net.parameters()], lr=0.1) for pair in pairs]
+    for moved in (False, True):
+        for pair, optimizer in zip(pairs, optimizers, strict=True):
+            for net in pair:
+                x = np.ones((1, 2), np.float32)
+                net(move(x, array_module(net.weight.data))).sum().backward()
+            optimizer.step()
+        if not moved:
+            pairs[1][1].to("cupy")
+    for ours, theirs in zip(*pairs, strict=True):
+        same_state(ours.state_dict(), theirs.state_dict())
+    assert isinstance(pairs[1][1].weight.data, cupy.ndarray)
+
+
+def test_counters_stay_in_memory(cupy):
+    norm = nn.BatchNorm1d(2, momentum=None).to("cupy")
+    with no_waiting():
+        norm(cupy.asarray([[1.0, 2.0], [3.0, 4.0]], np.float32))
+    assert isinstance(norm.num_batches_tracked, np.ndarray)
+    assert norm.num_batches_tracked == 1
+    assert norm.running_mean.tolist() == [2.0, 3.0]
 
 
 def test_gradients_move_with_the_module(cupy):

@@ -4,16 +4,22 @@ import ctypes
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import strict_cupy
-from strict_cupy.kernels import ElementwiseKernel
+from strict_cupy.kernels import ElementwiseKernel, RawKernel, ReductionKernel
 
 import minigrad as mg
 import minigrad.nn.functional as F
+from gan.averaging import WeightAverage
 from minigrad import kernels, nn, optim
 from minigrad.backend import backend_named, move
+from minigrad.kernels import convolution, launching
+from minigrad.kernels.launching import AT_ONCE
 
 
 @pytest.fixture
@@ -44,11 +50,18 @@ OPS = {
     "leaky_relu": (lambda x, t, w: mg.leaky_relu(x, 0.2), 1, 1),
     "elu": (lambda x, t, w: mg.elu(x), 1, 1),
     "softplus": (lambda x, t, w: mg.softplus(x), 1, 1),
-    "bce": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t), 3, 1),
-    "mse": (lambda x, t, w: F.mse_loss(x, t), 3, 1),
+    "mean": (lambda x, t, w: mg.mean(x, dim=1), 1, 1),
+    "bce": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t), 1, 1),
+    "bce, each": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t, reduction="none"), 1, 1),
+    "mse": (lambda x, t, w: F.mse_loss(x, t), 1, 1),
+    "cross_entropy": (lambda x, t, w: F.cross_entropy(x, t), 3, 4),
+    "cross_entropy, each": (lambda x, t, w: F.cross_entropy(x, t, reduction="none"), 3, 4),
+    "class numbers": (lambda x, t, w: F.cross_entropy(x, t[:, 0].astype(int)), 5, 4),  # 1 for the astype here
     "conv2d": (lambda x, t, w: mg.conv2d(x, w, padding=1), 2, 4),  # the last for a copy of the gradient, a view
     "conv_transpose2d": (lambda x, t, w: mg.conv_transpose2d(x, w, stride=2), 3, 3),
-    "batch_norm": (lambda x, t, w: F.batch_norm(x, None, None, training=True), 8, 3),
+    "interpolate": (lambda x, t, w: F.interpolate(x, scale_factor=2), 2, 4),
+    "batch_norm": (lambda x, t, w: F.batch_norm(x, None, None, training=True), 4, 3),
+    "batch_norm, tracked": (lambda x, t, w: F.batch_norm(x, t[0, 0, 0, :2], t[0, 0, 1, :2], training=True), 4, 3),
 }
 
 
@@ -63,17 +76,25 @@ def test_how_many_launches_an_op_takes(stand_in, name):
     assert launches(lambda: mg.grad(y, x, g)) <= backward
 
 
-@pytest.mark.parametrize("layers", [1, 5])
+@pytest.mark.parametrize("layers", [1, 5, 40])
 @pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
                                   optim.RMSprop, optim.Adam])  # fmt: skip
-def test_one_launch_moves_a_parameter(stand_in, make, layers):
-    """To put all in a row and move them at once would take a copy of each."""
+def test_one_launch_moves_all_parameters(stand_in, make, layers):
     net = nn.MLP([2] * (layers + 1), nn.Tanh).to("cupy")
     optimizer = make(list(net.parameters()))
     for _ in range(2):  # in the first step, zeros to remember are made
         net(images(stand_in, 3, 2)).sum().backward()
         taken = launches(optimizer.step)
-    assert taken == len(optimizer.params)
+    assert taken == -(-len(optimizer.params) // AT_ONCE)
+
+
+def test_a_network_is_copied_averaged_and_loaded_at_once(stand_in):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).to("cupy")
+    average = WeightAverage(net)
+    assert launches(net.state_dict) == 1
+    state = net.state_dict()
+    assert launches(lambda: net.load_state_dict(state)) == 1
+    assert launches(average.update) == 4
 
 
 # ---------------------------------------------------------------- what they do not touch
@@ -123,7 +144,7 @@ def test_a_batch_whose_patches_are_too_many_goes_in_parts(stand_in, monkeypatch)
         return [move(t.data, np) for t in (y, *mg.grad(y, [x, w], y.data))]
 
     X, W = (np.random.default_rng(i).standard_normal(s) for i, s in enumerate([(5, 2, 6, 6), (3, 2, 3, 3)]))
-    monkeypatch.setattr(kernels, "_PART_BYTES", 3000)
+    monkeypatch.setattr(convolution, "_PART_BYTES", 3000)
     for a, b in zip(results(stand_in), results(np), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 
@@ -131,51 +152,127 @@ def test_a_batch_whose_patches_are_too_many_goes_in_parts(stand_in, monkeypatch)
 # ---------------------------------------------------------------- the formulas as C++
 
 COMPILER = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
-PROGRAM = """
+ON_THE_HOST = """
+#include <cmath>
+using namespace std;
+#define __device__
+#define __global__
+struct Place { unsigned x, y; };
+static Place blockIdx, blockDim, gridDim, threadIdx;
+"""
+ELEMENTWISE = """
 namespace {name}_ {{
-typedef {type} T;
+{types}
 {preamble}
-extern "C" void {name}(long count, {parameters}) {{
-    for (long i = 0; i < count; ++i) {{ {elements} {operation}; }}
+extern "C" void {name}(const long long *count, {parameters}) {{
+    for (long long i = 0; i < *count; ++i) {{ {elements} {operation}; }}
 }}
 }}
 """
+FOR_EACH = """
+namespace {name}_ {{
+{code}
+extern "C" void {name}(const unsigned *sizes, const Lists *lists) {{
+    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{sizes[2], 1}};
+    for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x)
+        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y)
+            for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) {kernel}(*lists);
+}}
+}}
+"""
+C_NAMES = {"f": "float", "d": "double", "i": "int", "l": "long long", "q": "long long"}
 
 
-class Used(ElementwiseKernel):
-    """A kernel that keeps what it was given and what it gave."""
+class Call(NamedTuple):
+    """A kernel that was launched: a function of C++ that does the same, and what comes of it."""
 
-    calls: list = []  # noqa: RUF012, set anew by the test
+    kernel: str
+    source: Callable[[str], str]  # by the name that the function is to have
+    args: list[np.ndarray]
+    results: list[np.ndarray]  # what the function writes into, and
+    expected: list[np.ndarray]
+
+
+def in_memory(args):
+    return [np.array(a.get()) if isinstance(a, strict_cupy.ndarray) else a for a in args]
+
+
+class Elementwise(ElementwiseKernel):
+    """A kernel whose calls are noted."""
+
+    calls: list[Call] = []  # noqa: RUF012, set anew by the test
 
     def __init__(self, in_params, out_params, operation, name="kernel", preamble=""):
         super().__init__(in_params, out_params, operation, name, preamble)
         self.operation, self.preamble = operation, preamble
 
     def __call__(self, *args):
-        given = [np.array(a.get()) if isinstance(a, strict_cupy.ndarray) else a for a in args[: len(self.inputs.names)]]
+        given = in_memory(args[: len(self.inputs.names)])
         results = super().__call__(*args)
-        self.calls.append((self, given, [r.get() for r in (results if isinstance(results, tuple) else (results,))]))
+        self.calls.append(self.call(given, in_memory(results if isinstance(results, tuple) else (results,))))
         return results
 
-    def program(self, name, given, results):
-        """A function of C++ that does the same on the host, and the arrays that it takes."""
-        shape, arrays, parameters, elements = results[0].shape, [], [], []
-        for parameter, kind, is_raw, a in zip(
-            self.inputs.names, self.inputs.types, self.inputs.raw, given, strict=True
-        ):
+    def call(self, given, expected):
+        shape, arrays, parameters, elements = expected[0].shape, [], [], []
+        letters = {"T": expected[0].dtype.char, "int32": "i", "int64": "q"}
+        inputs = zip(self.inputs.names, self.inputs.types, self.inputs.raw, given, strict=True)
+        for parameter, kind, is_raw, a in inputs:
             if not isinstance(a, np.ndarray):
-                elements.append(f"const {kind.replace('int32', 'int')} {parameter} = {a!r};")
+                elements.append(f"const {C_NAMES[letters[kind]]} {parameter} = {a!r};")
                 continue
+            letters[kind] = a.dtype.char
             arrays.append(np.ascontiguousarray(a if is_raw else np.broadcast_to(a, shape)))
-            parameters.append(f"const T* {parameter}" if is_raw else f"const T* {parameter}_")
-            elements += [] if is_raw else [f"const T &{parameter} = {parameter}_[i];"]
-        for parameter, result in zip(self.outputs.names, results, strict=True):
-            arrays.append(np.full_like(result, -1.0))
-            parameters.append(f"T* {parameter}_")
-            elements.append(f"T &{parameter} = {parameter}_[i];")
-        kind = {"f": "float", "d": "double"}[results[0].dtype.char]
-        return PROGRAM.format(name=name, type=kind, preamble=self.preamble, parameters=", ".join(parameters),
-                              elements=" ".join(elements), operation=self.operation), arrays  # fmt: skip
+            parameters.append(f"const {kind}* {parameter}" if is_raw else f"const {kind}* {parameter}_")
+            elements += [] if is_raw else [f"const {kind} &{parameter} = {parameter}_[i];"]
+        results = [np.full_like(a, -1.0) for a in expected]
+        parameters += [f"T* {parameter}_" for parameter in self.outputs.names]
+        elements += [f"T &{parameter} = {parameter}_[i];" for parameter in self.outputs.names]
+        types = "\n".join(f"typedef {C_NAMES[char]} {kind};" for kind, char in letters.items() if len(kind) == 1)
+        parts = {"types": types, "preamble": self.preamble, "parameters": ", ".join(parameters),
+                 "elements": " ".join(elements), "operation": self.operation}  # fmt: skip
+        args = [np.array([expected[0].size]), *arrays, *results]
+        return Call(self.name, lambda name: ELEMENTWISE.format(name=name, **parts), args, results, expected)
+
+
+class Reduction(ReductionKernel):
+    """What is summed up, and what becomes of a sum, is noted for each element."""
+
+    def __init__(self, in_params, out_params, formula, add, after, zero, name="kernel", preamble=""):
+        super().__init__(in_params, out_params, formula, add, after, zero, name, preamble)
+        self.each = Elementwise(in_params, out_params, f"T a = {formula}; {after}", name, preamble)
+
+    def __call__(self, *args, **options):
+        self.each(*args)
+        return super().__call__(*args, **options)
+
+
+class Raw(RawKernel):
+    """A kernel for lists, of which all arrays are noted."""
+
+    def __init__(self, code, name):
+        super().__init__(code, name)
+        self.code = code
+
+    def __call__(self, grid, block, args):
+        given = args[0].copy()
+        sizes, char = given["sizes"][: grid[1]], given["settings"].dtype.char
+        arrays = [strict_cupy.arrays.at_address(int(address), int(size), char)
+                  for addresses in given["at"] for address, size in zip(addresses, sizes, strict=False)]  # fmt: skip
+        results = [a.copy() for a in arrays]
+        super().__call__(grid, block, args)
+        given["at"][:, : grid[1]] = np.reshape([a.ctypes.data for a in results], (-1, grid[1]))
+        launched = [np.array([*grid, *block], np.uint32), given]
+        expected = [a.copy() for a in arrays]
+        Elementwise.calls.append(Call(self.name, self.source, launched, results, expected))
+
+    def source(self, name):
+        kernel = f"{name}_{self.name}"
+        return FOR_EACH.format(name=name, code=self.code.replace(self.name, kernel), kernel=kernel)
+
+
+def forget_kernels():
+    launching._compiled.cache_clear()
+    launching._compiled_for_each.cache_clear()
 
 
 def use_every_kernel(cp):
@@ -183,32 +280,37 @@ def use_every_kernel(cp):
         x = mg.Tensor(images(cp, 2, 2, 6, 6).astype(dtype), requires_grad=True)
         t, w = cp.ones((2, 2, 6, 6), dtype), mg.Tensor(images(cp, 3, 2, 3, 3).astype(dtype), requires_grad=True)
         y = mg.leaky_relu(mg.elu(mg.softplus(mg.tanh(mg.relu(x)))))
-        y = mg.conv2d(mg.sigmoid(y), w, stride=2, padding=1)
-        y = F.batch_norm(y, mg.Tensor(cp.zeros(3, dtype)), None, training=True)
-        loss = y.sum() + F.mse_loss(x, t) + F.binary_cross_entropy_with_logits(x, t)
+        y = mg.conv2d(mg.sigmoid(y), w, stride=2, padding=1) + mg.conv2d(x, w, dilation=(2, 1), padding=1)[:, :, :3, :3]
+        weight = mg.Tensor(cp.ones(3, dtype), requires_grad=True)
+        y = F.batch_norm(y, cp.zeros(3, dtype), cp.ones(3, dtype), weight, None, training=True)
+        loss = y.mean() + F.cross_entropy(x, cp.asarray(np.zeros((2, 6, 6), int)))
+        for reduction in ("mean", "none"):
+            for f in (F.mse_loss, F.binary_cross_entropy_with_logits):
+                loss = loss + f(x, t, reduction).sum()
         loss.backward()
         for make in (optim.SGD, lambda p: optim.SGD(p, momentum=0.9), optim.RMSprop, optim.Adam):
             make([x, w]).step()
+        mg.foreach.lerp(mg.foreach.copy([x.data, w.data]), [x.data, w.data], 0.3)
 
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a compiler of C++")
 def test_the_formulas_are_cpp_that_computes_the_same(stand_in, monkeypatch, tmp_path):
-    monkeypatch.setattr(Used, "calls", [])
-    monkeypatch.setattr(stand_in, "ElementwiseKernel", Used)
-    kernels._compiled.cache_clear()
+    monkeypatch.setattr(Elementwise, "calls", [])
+    for name, noting in {"ElementwiseKernel": Elementwise, "ReductionKernel": Reduction, "RawKernel": Raw}.items():
+        monkeypatch.setattr(stand_in, name, noting)
+    forget_kernels()
     use_every_kernel(stand_in)
-    kernels._compiled.cache_clear()
-    wanted = set(re.findall(r'_kernel\(\s*"(\w+)"', (kernels.__spec__.loader.get_source(kernels.__name__))))
-    assert {call[0].name.removeprefix("minigrad_") for call in Used.calls} == wanted
-    programs = [kernel.program(f"f{n}", given, results) for n, (kernel, given, results) in enumerate(Used.calls)]
+    forget_kernels()
+    calls = Elementwise.calls
+    sources = [path.read_text(encoding="utf-8") for path in Path(kernels.__file__).parent.glob("*.py")]
+    names = re.findall(r'(?:kernel|kernel_of|sum_of|for_each)\(\s*"(\w+)"', "".join(sources))
+    assert {call.kernel.removeprefix("minigrad_") for call in calls} >= set(names)
     source, library = tmp_path / "kernels.cpp", tmp_path / "kernels.so"
-    text = "#include <cmath>\nusing namespace std;\n#define __device__\n" + "".join(text for text, _ in programs)
-    source.write_text(text, encoding="utf-8")
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-Wno-return-type-c-linkage", "-o", library, source], check=True)
+    source.write_text(ON_THE_HOST + "".join(call.source(f"f{n}") for n, call in enumerate(calls)), encoding="utf-8")
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)
     functions = ctypes.CDLL(str(library))
-    for n, ((_, arrays), (kernel, _, results)) in enumerate(zip(programs, Used.calls, strict=True)):
-        pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in arrays]
-        getattr(functions, f"f{n}")(ctypes.c_long(results[0].size), *pointers)
-        tolerance = 1e-4 if results[0].dtype == np.float32 else 1e-11
-        for got, expected in zip(arrays[-len(results) :], results, strict=True):
-            np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance, err_msg=kernel.name)
+    for n, call in enumerate(calls):
+        getattr(functions, f"f{n}")(*(a.ctypes.data_as(ctypes.c_void_p) for a in call.args))
+        tolerance = 1e-4 if call.expected[0].dtype == np.float32 else 1e-11
+        for got, expected in zip(call.results, call.expected, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance, err_msg=call.kernel)

@@ -6,7 +6,9 @@ import collections
 import functools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -17,6 +19,15 @@ counts: collections.Counter[str] = collections.Counter()
 
 _NUMBERS = bool | int | float | complex | np.bool_ | np.number
 _chance = np.random.default_rng(0)
+_given_away: dict[int, ref] = {}
+
+
+def at_address(address: int, size: int, char: str) -> np.ndarray:
+    """The elements of the array at an address; raises RuntimeError where a kernel would read what is not there."""
+    a = _given_away[address]() if address in _given_away else None
+    if a is None or (a.size, a.dtype.char) != (size, char) or not a.flags.c_contiguous:
+        raise RuntimeError(f"CUDA_ERROR_ILLEGAL_ADDRESS: no array of {size} elements row by row")
+    return a.reshape(-1)
 
 
 class ndarray:  # noqa: N801, CuPy's name
@@ -49,6 +60,13 @@ class ndarray:  # noqa: N801, CuPy's name
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
+
+    @property
+    def data(self) -> SimpleNamespace:
+        """Where it is; whoever asks may give the address to a kernel."""
+        address = self._a.ctypes.data
+        _given_away[address] = ref(self._a)
+        return SimpleNamespace(ptr=address)
 
     # ---------------------------------------------------------------- leaving the device: the host waits
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Ufunc, counts, ndarray, raw, refuse_unknown, wrapped
-from .kernels import ElementwiseKernel, ReductionKernel
+from .kernels import ElementwiseKernel, RawKernel, ReductionKernel
 
 #: Functions that take a sequence of arrays; the first argument of all others is an array.
 _TAKE_SEQUENCES = {"concatenate", "stack", "vstack", "hstack", "broadcast_arrays"}
@@ -160,6 +160,7 @@ _OWN = {
     "is_available": lambda: True,
     "ElementwiseKernel": ElementwiseKernel,
     "ReductionKernel": ReductionKernel,
+    "RawKernel": RawKernel,
     "ndarray": ndarray,
     "__version__": "14.2.0",
 }

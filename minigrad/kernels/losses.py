@@ -1,0 +1,86 @@
+"""Losses: the number that reduces them is part of the formula, and so is the sum over all elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..backend import Array, empty
+from ..nn import functional as F
+from .launching import is_ours, kernel, sum_of
+
+
+def _loss(name: str, formula: str) -> Callable[..., Array]:
+    """A function of input and target, as those that F._elementwise_loss makes ops of."""
+    of_each, total = (kernel(name, "T x, T t", "T out", f"out = {formula}"), sum_of(f"{name}_sum", "T x, T t", formula))
+
+    def loss(x: Array, t: Array, *, reduction: str) -> Array:
+        return of_each(x, t) if reduction == "none" else total(x, t, axis=None, each=F._weight(reduction, x.size))
+
+    return loss
+
+
+_BY_BCE = kernel("by_bce", "T g, T x, T t, T weight", "T out", """
+    T small = exp(-fabs(x))
+    out = g * weight * (where(x >= 0, T(1), small) / (1 + small) - t)
+""")  # fmt: skip
+_BY_MSE = kernel("by_mse", "T g, T x, T t, T weight", "T out", "out = g * weight * 2 * (x - t)")
+
+# ---------------------------------------------------------------- classes
+
+_EXPS = sum_of("exps", "T x, T largest", "exp(x - largest)")
+_SURPRISE = sum_of(
+    "surprise", "T x, T t, T largest, T exps", "where(t == 0, T(0), t * (log(exps) - (x - largest)))"
+)  # fmt: skip
+_BY_CLASSES = kernel(
+    "by_classes",
+    "T g, T x, T t, T largest, T exps, T total, T weight",
+    "T out",
+    "out = g * weight * (exp(x - largest) / exps * total - t)",
+)
+_HOT = kernel("hot", "L label, int64 after, int64 count", "T out",
+              "out = where((label >= 0) * (label < count), T(label == i / after % count), T(0) / T(0))")  # fmt: skip
+
+
+def _softmax_of(x: Array, axis: int) -> tuple[Array, Array]:
+    """The largest of each row of classes, and the sum of exp(x - largest)."""
+    largest = x.max(axis=axis, keepdims=True)
+    return largest, _EXPS(x, largest, axis=axis, keepdims=True)
+
+
+def _cross_entropy(x: Array, t: Array, *, axis: int, reduction: str) -> Array:
+    parts = x, t, *_softmax_of(x, axis)
+    if reduction == "none":
+        return _SURPRISE(*parts, axis=axis)
+    return _SURPRISE(*parts, axis=None, each=F._weight(reduction, x.size // x.shape[axis]))
+
+
+def _by_logits(g: Array, out: Array, x: Array, t: Array, *, axis: int, reduction: str) -> Array:
+    weight = 1.0 if reduction == "none" else F._weight(reduction, x.size // x.shape[axis])
+    g = g.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :])) if reduction == "none" else g
+    return _BY_CLASSES(g, x, t, *_softmax_of(x, axis), t.sum(axis=axis, keepdims=True), weight)
+
+
+def hot(classes: Array, x: Array, axis: int) -> Array:
+    """``functional._hot``; it is given class numbers and the logits that they are beside."""
+    after, label = math.prod(x.shape[axis + 1 :]), classes.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    return _HOT(label, after, x.shape[axis], empty(x.shape, like=x))
+
+
+def fits_hot(classes: Array, x: Array, axis: int) -> bool:
+    """Whether ``hot`` is for them."""
+    return is_ours(x) and type(classes) is type(x)
+
+
+FORWARD = {
+    F._bce_with_logits: _loss("bce", "where(x > 0, x, T(0)) - x * t + log1p(exp(-fabs(x)))"),
+    F._mse: _loss("mse", "(x - t) * (x - t)"),
+    F._cross_entropy: _cross_entropy,
+}
+
+#: By the first argument of each op.
+BACKWARD = {
+    F._bce_with_logits: lambda g, out, x, t, *, reduction: _BY_BCE(g, x, t, F._weight(reduction, x.size)),
+    F._mse: lambda g, out, x, t, *, reduction: _BY_MSE(g, x, t, F._weight(reduction, x.size)),
+    F._cross_entropy: _by_logits,
+}
