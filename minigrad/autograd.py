@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from .backend import Array, array_module, as_array, is_array, move, xp
-from .messages import MISTAKES, explain_rule, shown
+from .messages import MISTAKES, explain_rule, mixed, shown, two_backends
 from .ops.elementwise import astype
 from .primitive import Node, grad_mode, observers, raw_of
 from .tensor import Tensor
@@ -148,6 +148,8 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
         gradient = gradient if is_array(gradient) else move(xp.asarray(gradient), array_module(y.value))
     if gradient.shape != y.shape:
         raise ValueError(f"{what}: the gradient has shape {gradient.shape}, the output {y.shape}")
+    if mixed([raw_of(gradient), y.value]):
+        raise two_backends(what)
     if gradient.dtype.kind not in "fiub":
         raise TypeError(f"{what}: the gradient is of numbers, got {shown(gradient)}")
     return gradient if gradient.dtype == y.dtype else astype(gradient, dtype=y.dtype)

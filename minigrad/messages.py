@@ -73,6 +73,11 @@ def mixed(raw: Sequence[Any]) -> bool:
     return len({array_module(a) for a in raw if is_array(a)}) > 1
 
 
+def two_backends(who: str) -> TypeError:
+    """The error for arrays of which some are in memory and others on a GPU."""
+    return TypeError(f"{who}: arrays of NumPy and of CuPy do not mix; move one of them: to('cupy') or to('numpy')")
+
+
 def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     """The error again, with the op's name and what it was given."""
     kind = next(k for k in MISTAKES if isinstance(error, k))
@@ -80,9 +85,7 @@ def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
         return kind(message)
     if mixed(raw):
-        return TypeError(
-            f"{op.__name__}: arrays of NumPy and of CuPy do not mix; move one of them: to('cupy') or to('numpy')"
-        )
+        return two_backends(op.__name__)
     for a in raw:
         if kind is TypeError and not is_data(a):
             return not_data(op.__name__, a)

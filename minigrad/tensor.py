@@ -8,7 +8,7 @@ from typing import Any
 from . import backend
 from .backend import BACKENDS, DEFAULT_FLOAT, Array, array_module, default_module, move, xp
 from .guest import Guest
-from .messages import shown
+from .messages import mixed, shown, two_backends
 from .ops import elementwise, linalg, moving, reduction, shaping
 from .primitive import Node, grad_mode, raw_of
 
@@ -132,6 +132,8 @@ class Tensor(Guest, Node):
             grad = xp.asarray(grad)
         if not backend.is_array(grad) or grad.dtype.kind not in "fiu":
             raise TypeError(f"grad is an array of numbers or None, got {shown(grad)}")
+        if mixed([grad, self.value]):
+            raise two_backends("grad")
         if grad.shape != self.shape:
             raise ValueError(f"a gradient of shape {grad.shape} does not fit a tensor of shape {self.shape}")
         self._grad = grad if grad.dtype == self.dtype else grad.astype(self.dtype)

@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import contextlib
 import signal
 
 import pytest
@@ -21,17 +22,36 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+CUPY = ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)]
+
+
+@contextlib.contextmanager
+def usable_cupy(which):
+    """CuPy or its stand-in, with the kernels in their places; what is made is made with NumPy again afterwards."""
+    with strict_cupy.installed() if which == "stand-in" else contextlib.nullcontext():
+        try:
+            module = backend.backend_named("cupy")
+        except RuntimeError as error:
+            if which == "stand-in":
+                raise
+            pytest.skip(str(error))
+        yield module
+        backend.set_backend("numpy")
+
+
+@pytest.fixture(params=CUPY)
 def cupy(request):
-    """CuPy, or what stands in for it; what is made is made with NumPy again afterwards."""
-    if request.param == "stand-in":
-        with strict_cupy.installed() as module:
-            yield module
-            backend.set_backend("numpy")
+    """CuPy, or what stands in for it."""
+    with usable_cupy(request.param) as module:
+        yield module
+
+
+@pytest.fixture(params=["numpy", *CUPY])
+def anywhere(request):
+    """Within the test, what is made is made with NumPy, with CuPy, or with what stands in for it."""
+    if request.param == "numpy":
+        yield
         return
-    try:
-        module = backend.backend_named("cupy")
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    yield module
-    backend.set_backend("numpy")
+    with usable_cupy(request.param):
+        backend.set_backend("cupy")
+        yield

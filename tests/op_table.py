@@ -251,13 +251,15 @@ CHOICES = [
         "where",
         lambda x, y, condition: mg.where(condition, x, y),
         lambda x, y, condition: np.where(condition, x, y),
-        lambda x, y, condition: torch.where(torch.from_numpy(condition), x, y),
+        lambda x, y, condition: torch.where(torch.as_tensor(condition), x, y),
         [
             Call((normal(3, 4), normal(3, 4)), {"condition": condition(3, 4)}),
             Call((normal(3, 1), normal(1, 4)), {"condition": condition(4)}),
             Call((normal(), normal(3)), {"condition": condition(2, 1)}),
             Call((normal(), normal()), {"condition": np.array(True)}),
             Call((normal(0, 3), normal(3)), {"condition": condition(3)}),
+            Call((normal(3, 1), normal(1, 4)), {"condition": True}),
+            Call((normal(), normal(2)), {"condition": False}),
         ],
     ),
     Row(

@@ -1,11 +1,14 @@
 """The stand-in for CuPy refuses what CuPy refuses, and counts what it is there to count."""
 
 import copy
+import inspect
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 import strict_cupy
+from strict_cupy import functions
 
 import minigrad as mg
 
@@ -40,6 +43,9 @@ REFUSED = {
     "where= of a function": lambda cp, x: cp.exp(x, where=x > 0),
     "where= of a reduction": lambda cp, x: x.sum(where=x > 0),
     "initial=": lambda cp, x: np.max(x, initial=0.0),
+    "initial by its place": lambda cp, x: x.sum(0, None, None, False, 3.0),
+    "a number as a condition": lambda cp, x: cp.where(True, x, 0.0),
+    "an array of another type as new values": lambda cp, x: x.set(ROWS.astype(np.float64)),
     "min= of clip": lambda cp, x: cp.clip(x, min=0.0, max=1.0),
     "a number as an index of Python": lambda cp, x: range(cp.asarray(3)),
     "a hash": lambda cp, x: {x},
@@ -53,9 +59,28 @@ def test_refused(cp, x, what):
         REFUSED[what](cp, x)
 
 
+def names_of_parameters(function):
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)} - {"self"}
+
+
+def test_what_it_has_of_its_own_cupy_has_with_these_parameters(cp):
+    """What it takes from NumPy is looked up as it is used."""
+    listed = strict_cupy.API["modules"][""]
+    own = [(name, f, listed[name]) for name, f in functions._OWN.items() if name != "__version__"]
+    methods = {name: f for name, f in vars(cp.ndarray).items() if name not in ("_a", "__module__", "__weakref__")}
+    assert methods.keys() <= strict_cupy.API["ndarray"].keys()
+    own += [(name, f, strict_cupy.API["ndarray"][name]) for name, f in methods.items() if not name.startswith("__")]
+    for name, function, parameters in own:
+        if isinstance(parameters, list):
+            assert names_of_parameters(function) <= {*parameters, "args", "options"}, name
+
+
 def test_names_that_cupy_lacks_are_not_there(cp, x):
     for name in ("vecdot", "unstack", "errstate", "geomspace", "float128"):
         assert not hasattr(cp, name)
+    with pytest.raises(AttributeError):
+        x.colour = "blue"
     for name in ("__index__", "__contains__", "__imatmul__", "setflags", "ctypes"):
         assert not hasattr(x, name)
     assert not hasattr(cp.linalg, "vector_norm")
@@ -92,6 +117,14 @@ def test_views_know_what_they_look_at(cp, x):
     assert (x + 1).base is None
     x.T[0] = 9.0
     assert x.get()[:, 0].tolist() == [9.0, 9.0]
+
+
+def test_an_array_can_be_referred_to_weakly(cp):
+    x = cp.ones(2)
+    seen = weakref.ref(x)
+    assert seen() is x
+    del x
+    assert seen() is None
 
 
 def test_integer_arrays_wrap_around_as_indices(cp, x):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..backend import DEFAULT_FLOAT, Array, as_array, xp
+from ..backend import DEFAULT_FLOAT, Array, array_module, as_array, is_array, xp
 from ..primitive import primitive
 
 # ---------------------------------------------------------------- arithmetic
@@ -337,6 +337,8 @@ def _as_floats(x: Array) -> Array:
 @primitive
 def where(condition: Array, x: Array, y: Array) -> Array:
     """x where condition holds and y elsewhere; each side gets its gradient only where it was chosen."""
+    if isinstance(condition, int | float | xp.generic):  # a number, such as True, is nothing that CuPy takes
+        condition = array_module(x if is_array(x) else y).full((), bool(condition))
     return xp.where(condition, x, y)
 
 

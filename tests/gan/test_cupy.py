@@ -1,5 +1,7 @@
 """Games on CuPy, or on its stand-in: the numbers are NumPy's, and the traffic between host and device is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import strict_cupy
@@ -10,6 +12,7 @@ from gan.averaging import WeightAverage
 from gan.checkpoint import load_checkpoint, save_checkpoint
 from gan.judge import Classifier
 from gan.models import dcgan
+from gan.objectives import penalties
 from gan.theory import dirac, errata, propositions
 from gan.training import LOOK_EVERY, draw_batch
 from minigrad import nn, optim
@@ -23,6 +26,13 @@ class Images:
 
     def sample(self, n, rng):
         return rng.uniform(-1.0, 1.0, (n, 1, 8, 8)).astype(np.float32)
+
+
+class Plane:
+    """Points around (2, 2)."""
+
+    def sample(self, n, rng):
+        return (2.0 + rng.standard_normal((n, 2))).astype(np.float32)
 
 
 def line_game(**settings):
@@ -39,10 +49,40 @@ def image_game():
     return gan.two_player(*networks)
 
 
+def flat_game():
+    """Images, and a discriminator that is to be flat where they are: a second derivative through convolutions."""
+    rng = np.random.default_rng(0)
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 4, 4, 2, 1, rng=rng), nn.LeakyReLU(0.2), nn.InstanceNorm2d(4), nn.Flatten(),
+        nn.Linear(64, 1, rng=rng),
+    )  # fmt: skip
+    objective = dataclasses.replace(gan.objectives.named("non-saturating"), penalty=penalties.r1(10.0))
+    return gan.two_player(dcgan.Generator(8, 1, 4, 5, rng=rng), discriminator, objective)
+
+
+def critic_game():
+    """WGAN-GP, but that its penalty is taken halfway between real and fake: a length, differentiated twice."""
+    rng = np.random.default_rng(0)
+    generator, critic = nn.MLP([3, 8, 2], nn.Tanh, rng=rng), nn.MLP([2, 8, 8, 1], nn.ReLU, rng=rng)
+
+    def penalty(critic, batch):
+        between = mg.Tensor(0.5 * (batch["real"] + generator(batch["noise"]).data), requires_grad=True)
+        (slope,) = mg.grad(critic(between).sum(), between, create_graph=True)
+        return 10.0 * ((((slope * slope).sum(1) + 1e-12).sqrt() - 1.0) ** 2).mean()
+
+    objective = gan.objectives.Objective(
+        "Wasserstein", lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean(), penalty
+    )
+    return gan.two_player(generator, critic, objective, optimizer=optim.RMSprop)
+
+
 GAMES = {
     "line": (line_game, DATA),
     "at once": (lambda: line_game(simultaneous=True), DATA),
+    "saturating": (lambda: line_game(objective="saturating"), DATA),
     "images": (image_game, Images()),
+    "R1": (flat_game, Images()),
+    "WGAN-GP": (critic_game, Plane()),
 }
 each_game = pytest.mark.parametrize(("make", "data"), GAMES.values(), ids=GAMES)
 
@@ -106,8 +146,8 @@ def traffic_of_a_round(game, data):
     return dict(strict_cupy.counts)
 
 
-#: Kernels that a round may launch at most: two steps of the 1-D game, and of the small DCGAN.
-BUDGET = {"line": 102, "at once": 102, "images": 109}
+#: Kernels that a round, of two steps, may launch at most.
+BUDGET = {"line": 102, "at once": 102, "saturating": 102, "images": 109, "R1": 302, "WGAN-GP": 140}
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -121,6 +161,29 @@ def test_a_round_copies_up_the_batch_and_the_noise_and_reads_nothing(stand_in, n
     assert traffic["uploaded"] == 2 * (real.nbytes + noise)
     assert not traffic.get("waits")
     assert traffic["launches"] <= BUDGET[name]
+
+
+def test_a_batch_that_is_there_already_is_not_copied(stand_in):
+    game, batch = on_gpu(line_game()), {name: stand_in.ones((4, 1), np.float32) for name in ("real", "noise")}
+    strict_cupy.counts.clear()
+    for name in game.players:
+        game.step(name, batch)
+    assert not strict_cupy.counts["uploads"]
+    assert all(game.here(batch)[name] is batch[name] for name in batch)
+
+
+@pytest.mark.parametrize("wrap", [lambda array: array, mg.Tensor], ids=["arrays", "tensors"])
+def test_a_batch_goes_to_where_the_networks_are(cupy, wrap):
+    """Up, and down."""
+    batch = {name: np.full((4, 1), 0.5, np.float32) for name in ("real", "noise")}
+    up = {name: wrap(cupy.asarray(array)) for name, array in batch.items()}
+    down = {name: wrap(array) for name, array in batch.items()}
+    games = line_game(), line_game(), on_gpu(line_game())
+    for game, given in zip(games, (batch, up, down), strict=True):
+        for name in game.players:
+            game.step(name, given)
+        same_weights(games[0], game)
+    assert {type(a) for a in weights(games[1]).values()} == {np.ndarray}
 
 
 def test_losses_are_read_every_so_many_rounds(stand_in):

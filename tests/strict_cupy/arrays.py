@@ -33,7 +33,7 @@ def at_address(address: int, size: int, char: str) -> np.ndarray:
 class ndarray:  # noqa: N801, CuPy's name
     """An array on the device."""
 
-    __slots__ = ("_a", "base")
+    __slots__ = ("__weakref__", "_a", "base")
     __array_priority__ = 100
     __hash__ = None
 
@@ -159,8 +159,10 @@ class ndarray:  # noqa: N801, CuPy's name
     def set(self, arr: np.ndarray, stream: Any = None) -> None:
         if not isinstance(arr, np.ndarray):
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
-        if (arr.shape, arr.dtype) != (self.shape, self.dtype):
-            raise ValueError("Shape mismatch")
+        if arr.dtype != self.dtype:
+            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
+        if arr.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         counts.update(uploads=1, uploaded=arr.nbytes)
         self._a[...] = arr
 
@@ -335,7 +337,7 @@ for _name, _ufunc in {"neg": "negative", "abs": "absolute", "invert": "invert", 
 
 def _method(name: str, parameters: list[str]) -> Any:
     def method(self, *args, **options):
-        refuse_unknown(name, parameters, options)
+        refuse_unknown(name, parameters, args, options)
         plain = {k: _plain(v) for k, v in options.items()}
         return wrapped(getattr(self._a, name)(*map(_plain, args), **plain), self)
 
@@ -348,10 +350,12 @@ def _plain(x: Any) -> Any:
     return x._a if isinstance(x, ndarray) else x
 
 
-def refuse_unknown(name: str, parameters: list[str] | None, options: dict[str, Any]) -> None:
+def refuse_unknown(name: str, parameters: list[str], args: tuple, options: dict[str, Any]) -> None:
     """Raises TypeError for a parameter that CuPy's function has not."""
+    if len(args) > len(parameters) and not any(p.startswith("*") for p in parameters):
+        raise TypeError(f"{name}() takes {len(parameters)} positional arguments but {len(args)} were given")
     for option in options:
-        if parameters is not None and option not in parameters and not any(p.startswith("**") for p in parameters):
+        if option not in parameters and not any(p.startswith("**") for p in parameters):
             raise TypeError(f"{name}() got an unexpected keyword argument '{option}'")
 
 

@@ -42,7 +42,7 @@ def public(module: str, name: str, kind: Any) -> Any:
 
 def _function(name: str, of_numpy: Any, parameters: list[str]) -> Any:
     def function(*args, **options):
-        refuse_unknown(name, parameters, options)
+        refuse_unknown(name, parameters, args, options)
         if args and name not in _CREATE | _TAKE_ANYTHING and not isinstance(args[0], str):
             _check_arrays(args[0] if name in _TAKE_SEQUENCES and isinstance(args[0], list | tuple) else args[:1])
         sources = [a for a in args if isinstance(a, ndarray)]
@@ -135,7 +135,7 @@ def copy(a: ndarray, order: str = "K") -> ndarray:
 def like(fill: Any) -> Any:
     """``empty_like``, ``zeros_like`` and ``ones_like``: in the order that the prototype has in memory."""
 
-    def function(a, dtype=None, order="K", subok=None, shape=None):
+    def function(a, /, dtype=None, order="K", subok=None, shape=None):
         _check_arrays([a])
         out = np.empty_like(a._a, dtype, order, shape=shape)
         out.fill(fill)
