@@ -143,7 +143,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Any:
                 f"{what}: an output of shape {y.shape} needs a gradient of that shape; "
                 "or take the gradient of a single number, such as .sum() or .mean()"
             )
-        return xp.ones_like(y.value)
+        return array_module(y.value).ones(y.shape, y.dtype)
     if not isinstance(gradient, Node):
         gradient = gradient if is_array(gradient) else move(xp.asarray(gradient), array_module(y.value))
     if gradient.shape != y.shape:

@@ -128,6 +128,8 @@ def _each_group(kernel: Callable[..., Array], first: Array, second: Array, geome
 
 def _of_one_type(*arrays: Array | None) -> list[Array | None]:
     """The arrays in the type that holds them all, as the kernels write one into the other."""
+    if len({array.dtype for array in arrays if array is not None}) == 1:
+        return list(arrays)
     widest = xp.result_type(*(array for array in arrays if array is not None))
     return [array if array is None else array.astype(widest, copy=False) for array in arrays]
 
