@@ -48,8 +48,13 @@ def install() -> None:
 
 def _are_ours(*args: Any, **options: Any) -> bool:
     """Whether all arrays are of CuPy, of floats of one type and not empty."""
-    arrays = [a for a in args if hasattr(a, "dtype")]
-    return all(map(is_ours, arrays)) and len({a.dtype.char for a in arrays}) == 1
+    dtype = None
+    for a in args:
+        if hasattr(a, "dtype"):
+            if not is_ours(a) or (dtype is not None and a.dtype != dtype):
+                return False
+            dtype = a.dtype
+    return True
 
 
 def _either(

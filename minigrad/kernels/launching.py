@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from ..backend import Array, empty
+from ..backend import Array
 
 _NUMBERS = (int, float, numpy.generic)
 
@@ -69,7 +69,7 @@ _LOOP = """    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += g
 
 
 def _blocks(count: int) -> int:
-    return min(math.ceil(count / _THREADS), _MOST_BLOCKS)
+    return min(-(-count // _THREADS), _MOST_BLOCKS)
 
 
 def loop(name: str, parameters: str, formula: str) -> Callable[..., None]:
@@ -88,12 +88,12 @@ def loop(name: str, parameters: str, formula: str) -> Callable[..., None]:
     return run
 
 
-#: How an input is read: an array of all elements, of one, of one for each channel, or a number.
+#: How an input is read: an array of all elements, of one for each channel, of one alone, or a number.
 _READ = {
-    "all": "T {0} = {0}_[i]",
-    "one": "T {0} = {0}_[0]",
-    "channels": "T {0} = {0}_[i / inner % channels]",
-    "number": "T {0} = {0}_",
+    "a": "T {0} = {0}_[i]",
+    "c": "T {0} = {0}_[i / inner % channels]",
+    "1": "T {0} = {0}_[0]",
+    "n": "T {0} = {0}_",
 }
 
 
@@ -106,20 +106,23 @@ def kernel(name: str, inputs: str, outputs: str, formula: str) -> Callable[..., 
     inputs, outputs = _names(inputs), _names(outputs)
 
     def run(x: Array, *others: Any, out: Array | None = None) -> Any:
-        kinds = tuple(_kind(name, other, x) for other in others)
-        results = [empty(x.shape, like=x) for _ in outputs] if out is None else [out]
-        number = x.dtype.type
-        given = [number(a) if k == "number" else by_rows(a) for k, a in zip(kinds, others, strict=True)]
-        launch = compiled(sys.modules["cupy"], x.dtype.char, ("all", *kinds))
-        launch((_blocks(x.size),), (_THREADS,), (by_rows(x), *given, *results, *_sizes(x.shape)))
+        shape, number, module = x.shape, x.dtype.type, sys.modules["cupy"]
+        kinds, given = "a", [by_rows(x)]
+        for other in others:
+            kind = _kind(name, other, shape)
+            kinds += kind
+            given.append(number(other) if kind == "n" else by_rows(other))
+        results = [module.empty(shape, x.dtype) for _ in outputs] if out is None else [out]
+        launch = compiled(module, x.dtype.char, kinds)
+        launch((_blocks(x.size),), (_THREADS,), (*given, *results, *_sizes(shape)))
         return results[0] if len(results) == 1 else tuple(results)
 
     @functools.cache
-    def compiled(module: Any, char: str, kinds: Sequence[str]) -> Callable[..., None]:
-        declared = [f"T {a}_" if k == "number" else f"const T* {a}_" for a, k in zip(inputs, kinds, strict=True)]
+    def compiled(module: Any, char: str, kinds: str) -> Callable[..., None]:
+        declared = [f"T {a}_" if kind == "n" else f"const T* {a}_" for a, kind in zip(inputs, kinds, strict=True)]
         declared += [f"T* {a}_" for a in outputs] + ["int inner", "int channels", "int n"]
         inside = lines(
-            *(_READ[k].format(a) for a, k in zip(inputs, kinds, strict=True)),
+            *(_READ[kind].format(a) for a, kind in zip(inputs, kinds, strict=True)),
             *(f"T {a} = 0" for a in outputs),
             formula,
             *(f"{a}_[i] = {a}" for a in outputs),
@@ -129,23 +132,23 @@ def kernel(name: str, inputs: str, outputs: str, formula: str) -> Callable[..., 
     return run
 
 
+def _kind(name: str, a: Any, shape: tuple[int, ...]) -> str:
+    if isinstance(a, _NUMBERS):
+        return "n"
+    if a.shape == shape:
+        return "a"
+    if a.size == 1:
+        return "1"
+    if a.shape == shape[1:2]:
+        return "c"
+    raise ValueError(f"{name}: an array of shape {a.shape} beside one of {shape}")
+
+
 @functools.lru_cache(maxsize=1024)
 def _sizes(shape: tuple[int, ...]) -> tuple[numpy.int32, ...]:
     """How many elements there are of a channel in a row, how many channels, and how many elements in all."""
     channels = shape[1] if len(shape) > 1 else 1
     return numpy.int32(math.prod(shape[2:])), numpy.int32(channels), numpy.int32(math.prod(shape))
-
-
-def _kind(name: str, a: Any, beside: Array) -> str:
-    if isinstance(a, _NUMBERS):
-        return "number"
-    if a.shape == beside.shape:
-        return "all"
-    if a.size == 1:
-        return "one"
-    if a.shape == beside.shape[1:2]:
-        return "channels"
-    raise ValueError(f"{name}: an array of shape {a.shape} beside one of {beside.shape}")
 
 
 # ---------------------------------------------------------------- channels
@@ -239,6 +242,8 @@ def for_each(name: str, inputs: str, outputs: str, settings: str, formula: str) 
     )
     given = lines(*(f"T {setting} = lists.settings[{n}]" for n, setting in enumerate(settings)))
     body, struct = _FOR_EACH.format(given=given, inside=inside), _LISTS.format(**counts)
+    fields = ("at", "u8", (len(names), AT_ONCE)), ("sizes", "i8", AT_ONCE)
+    structs = {T: numpy.dtype([*fields, ("settings", T, counts["settings"])], align=True) for T in "fd"}
 
     def run(lists: Sequence[Sequence[Array]], *numbers: float) -> None:
         char = lists[0][0].dtype.char
@@ -251,12 +256,7 @@ def for_each(name: str, inputs: str, outputs: str, settings: str, formula: str) 
     def packed(char: str, lists: Sequence[Sequence[Array]], numbers: Sequence[float]) -> tuple[Any, int, int]:
         """The struct, how many arrays a list has, and how many elements the largest has."""
         count, sizes = len(lists[0]), [a.size for a in lists[0]]
-        fields = (
-            ("at", "u8", (counts["lists"], AT_ONCE)),
-            ("sizes", "i8", AT_ONCE),
-            ("settings", char, counts["settings"]),
-        )
-        given = numpy.zeros((), numpy.dtype(list(fields), align=True))
+        given = numpy.zeros((), structs[char])
         given["at"][:, :count] = [[a.data.ptr for a in arrays] for arrays in lists]
         given["sizes"][:count] = sizes
         given["settings"][: len(numbers)] = numbers
