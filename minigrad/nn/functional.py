@@ -248,6 +248,8 @@ def _nan_unless(values: Array, valid: Array) -> Array:
 def dropout(x: Array, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Tensor:
     """Each element 0 with probability p, else divided by 1 - p; in use, or with p = 0, x as it is.
 
+    The random numbers are drawn in memory: for x on a GPU a mask of its size is copied up.
+
     Raises:
         ValueError: when p is not within [0, 1].
         TypeError: when x is not of floats.
