@@ -7,7 +7,7 @@ from typing import Any
 from ..backend import Array, empty
 from ..ops import normalisation as usual
 from . import sums
-from .launching import for_channels, kernel
+from .launching import by_rows, for_channels, kernel
 
 _TRACK = for_channels(
     "track",
@@ -40,7 +40,11 @@ def track(x: Array, running_mean: Array | None, running_var: Array | None, *, sh
     n = usual._count(x)
     mean, scale, *instead = (empty(x.shape[1:2], like=x) for _ in range(4))
     running = [new if r is None else r for r, new in zip((running_mean, running_var), instead, strict=True)]
-    _TRACK(x, *running, share, n / max(1, n - 1), eps, mean, scale)
+    moved = [by_rows(r) for r in running]
+    _TRACK(x, *moved, share, n / max(1, n - 1), eps, mean, scale)
+    for r, new in zip(running, moved, strict=True):
+        if new is not r:
+            r[...] = new
     return mean, scale
 
 

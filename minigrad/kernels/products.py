@@ -7,7 +7,7 @@ import sys
 from ..backend import Array
 from ..ops import linalg
 from . import sums
-from .launching import kernel
+from .launching import by_rows, kernel
 
 _SHIFT = kernel("shift", "x, bias", "out", "out = x + bias")
 
@@ -19,7 +19,7 @@ def dot(x: Array, y: Array) -> Array:
 
 def affine(x: Array, weight: Array, bias: Array) -> Array:
     """``linalg._affine``."""
-    out = dot(x, weight.T)
+    out = by_rows(dot(x, weight.T))
     return _SHIFT(out, bias, out=out)
 
 

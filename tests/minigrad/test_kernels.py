@@ -114,6 +114,16 @@ def test_other_types_and_no_elements_go_to_the_usual_code(stand_in):
     assert mg.sigmoid(np.float32(0.0)) == 0.5
 
 
+def test_running_moments_move_in_place_wherever_they_lie(stand_in):
+    def moved(module):
+        running = module.zeros((3, 2), np.float64)
+        F.batch_norm(move(X, module), running[:, 0], running[:, 1], training=True)
+        return move(running, np)
+
+    X = np.random.default_rng(0).standard_normal((4, 3, 2))
+    np.testing.assert_allclose(moved(stand_in), moved(np), rtol=1e-12)
+
+
 def test_parameters_that_do_not_step_together_step_one_by_one(stand_in):
     def trained(module):
         a, b = (mg.Tensor(move(np.ones(2, np.float32), module), requires_grad=True) for _ in range(2))
