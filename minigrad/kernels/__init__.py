@@ -54,7 +54,7 @@ def _are_ours(*args: Any, **options: Any) -> bool:
             if not is_ours(a) or (dtype is not None and a.dtype != dtype):
                 return False
             dtype = a.dtype
-    return True
+    return dtype is not None
 
 
 def _either(

@@ -112,6 +112,7 @@ def test_other_types_and_no_elements_go_to_the_usual_code(stand_in):
         assert mg.sigmoid(stand_in.zeros((2,), dtype)).get().tolist() == [0.5, 0.5]
     assert mg.sigmoid(stand_in.zeros((0, 2), np.float32)).shape == (0, 2)
     assert mg.sigmoid(np.float32(0.0)) == 0.5
+    assert mg.sigmoid(0.0) == 0.5
 
 
 def test_running_moments_move_in_place_wherever_they_lie(stand_in):
