@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from minigrad import foreach, nn
+from minigrad.backend import array_module
 
 
 class WeightAverage:
@@ -26,9 +27,12 @@ class WeightAverage:
         self._source = network
 
     def update(self) -> None:
-        """Takes the network as it is now into the average."""
+        """Takes the network as it is now, and where it is now, into the average."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 10))
+        first = next(self._source.parameters(), None)
+        if first is not None:
+            self.network.to(array_module(first.data).__name__)
         then, now = self.network.state_dict(), self._source.state_dict()
         between = foreach.lerp(list(then.values()), list(now.values()), 1.0 - decay)
         self.network.load_state_dict(dict(zip(then, between, strict=True)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .backend import Array, array_module, is_array, move, xp
-from .messages import check_integers, check_numbers, shown
+from .messages import check_integers, check_numbers, shown, two_backends
 from .tensor import Tensor
 
 
@@ -67,6 +67,8 @@ class Optimizer:
 
     def _checked(self, p: Tensor) -> Array:
         g = p._grad
+        if type(g) is not type(p.value) and array_module(g) is not array_module(p.value):
+            raise two_backends(f"{type(self).__name__}: a parameter and its gradient")
         if g.shape != p.value.shape:
             raise ValueError(f"{type(self).__name__}: a parameter of shape {p.shape} has a gradient of {g.shape}")
         return g if g.dtype == p.value.dtype else g.astype(p.value.dtype)
@@ -97,6 +99,10 @@ class Optimizer:
             raise TypeError(f"load_state_dict: takes what an optimizer's state_dict() returned, got {shown(state)}")
         if len(state["state"]) != len(self.params):
             raise ValueError(f"the state is of {len(state['state'])} parameters, there are {len(self.params)}")
+        for p, remembered in zip(self.params, state["state"], strict=True):
+            for name, array in remembered.items():
+                if is_array(array) and array.shape != p.value.shape:
+                    raise ValueError(f"the state has {name} of shape {array.shape} for a parameter of {p.shape}")
         self.lr = state["lr"]
         self.state = [_copied(s, p) for s, p in zip(state["state"], self.params, strict=True)]
 

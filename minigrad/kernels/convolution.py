@@ -14,7 +14,7 @@ from . import sums
 from .launching import by_rows, loop
 from .products import dot
 
-#: The patches, and the images, of a part of the batch take at most so many bytes: 32 bits are enough to count them.
+#: The patches, images and results of a part of the batch take at most so many bytes: 32 bits are enough to count them.
 _PART_BYTES = 1 << 29
 
 # Patches are a matrix (C * KH * KW, N * OH * OW): threads beside each other read, and write, pixels beside each other.
@@ -103,14 +103,15 @@ def _parts(count: int, bytes_each: int) -> list[slice]:
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
-def _patches(x: Array, kernel: Sequence[int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:
-    """For each part of the batch the matrix of what lies under the filter."""
+def _patches(x: Array, filters: int, kernel: Sequence[int], geometry: Geometry) -> Iterator[tuple[slice, Array]]:
+    """For each part of the batch the matrix of what lies under each of so many filters."""
     count, channels, *sizes = x.shape
     places = usual._places(sizes, kernel, geometry)
     rows = channels * math.prod(kernel)
     compute = _patches_kernel(tuple(sizes), tuple(kernel), places, geometry)
     x = by_rows(x)
-    for part in _parts(count, max(rows * math.prod(places), channels * math.prod(sizes)) * x.itemsize):
+    most = max(max(rows, filters) * math.prod(places), channels * math.prod(sizes))
+    for part in _parts(count, most * x.itemsize):
         n = part.stop - part.start
         out = empty((rows, n * math.prod(places)), like=x)
         compute(x[part], out, n, channels, out.size)
@@ -122,7 +123,10 @@ def correlate(x: Array, w: Array, geometry: Geometry) -> Array:
     filters, _, *kernel = w.shape
     places = usual._places(x.shape[2:], kernel, geometry)
     matrix = w.reshape(filters, -1)
-    out = [_swapped(dot(matrix, patches).reshape(filters, -1, *places)) for _, patches in _patches(x, kernel, geometry)]
+    out = [
+        _swapped(dot(matrix, patches).reshape(filters, -1, *places))
+        for _, patches in _patches(x, filters, kernel, geometry)
+    ]
     return (out[0] if len(out) == 1 else xp.concatenate(out)).transpose(0, 2, 3, 1)
 
 
@@ -130,7 +134,8 @@ def meet(x: Array, y: Array, geometry: Geometry, kernel: tuple[int, int]) -> Arr
     """``convolution._meet``."""
     filters, channels = y.shape[1], x.shape[1]
     products = [
-        dot(_swapped(y[part]).reshape(filters, -1), patches.T) for part, patches in _patches(x, kernel, geometry)
+        dot(_swapped(y[part]).reshape(filters, -1), patches.T)
+        for part, patches in _patches(x, filters, kernel, geometry)
     ]
     return functools.reduce(lambda a, b: a + b, products).reshape(filters, channels, *kernel).transpose(1, 2, 3, 0)
 
@@ -140,7 +145,8 @@ def paint(y: Array, w: Array, geometry: Geometry, size: tuple[int, int]) -> Arra
     (count, filters, *places), (channels, *kernel) = y.shape, w.shape[1:]
     compute = _painting_kernel(tuple(size), tuple(kernel), tuple(places), geometry)
     out, matrix = empty((count, channels, *size), like=y), w.reshape(filters, -1).T
-    for part in _parts(count, channels * max(math.prod(kernel) * math.prod(places), math.prod(size)) * y.itemsize):
+    most = max(max(channels * math.prod(kernel), filters) * math.prod(places), channels * math.prod(size))
+    for part in _parts(count, most * y.itemsize):
         painted = dot(matrix, _swapped(y[part]).reshape(filters, -1))
         compute(painted, out[part], part.stop - part.start, channels, out[part].size)
     return out.transpose(0, 2, 3, 1)

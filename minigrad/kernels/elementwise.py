@@ -7,33 +7,32 @@ from ..ops import elementwise, reduction
 from . import broadcasting, sums
 from .launching import kernel
 
-_TANH = kernel("tanh", "x", "out", "out = tanh(x)")
-_RELU = kernel("relu", "x", "out", "out = where(x < 0, T(0), x)")
-_SOFTPLUS = kernel("softplus", "x", "out", "out = where(x > 0, x, T(0)) + log1p(exp(-fabs(x)))")
-_SIGMOID = kernel("sigmoid", "x", "out", """
+_TANH = kernel("tanh", "x", "out = tanh(x)")
+_RELU = kernel("relu", "x", "out = where(x < 0, T(0), x)")
+_SOFTPLUS = kernel("softplus", "x", "out = where(x > 0, x, T(0)) + log1p(exp(-fabs(x)))")
+_SIGMOID = kernel("sigmoid", "x", """
     T small = exp(-fabs(x))
     out = where(x >= 0, T(1), small) / (1 + small)
 """)  # fmt: skip
-_LEAKY = kernel("leaky_relu", "x, slope", "out", "out = where(x > 0, x, slope * x)")
-_ELU = kernel("elu", "x, alpha", "out", "out = where(x > 0, x, alpha * expm1(where(x > 0, T(0), x)))")
+_LEAKY = kernel("leaky_relu", "x, slope", "out = where(x > 0, x, slope * x)")
+_ELU = kernel("elu", "x, alpha", "out = where(x > 0, x, alpha * expm1(where(x > 0, T(0), x)))")
 
-_BY_TANH = kernel("by_tanh", "y, g", "out", "out = g * (1 - y * y)")
-_BY_RELU = kernel("by_relu", "y, g", "out", "out = g * (y > 0)")
-_BY_SIGMOID = kernel("by_sigmoid", "y, g", "out", "out = g * y * (1 - y)")
-_BY_SOFTPLUS = kernel("by_softplus", "y, g", "out", "out = -g * expm1(-y)")
-_BY_LEAKY = kernel("by_leaky_relu", "x, g, slope", "out", "out = g * (slope + (1 - slope) * (x > 0))")
-_BY_ELU = kernel("by_elu", "x, g, alpha", "out", "out = where(x > 0, g, g * alpha * exp(where(x > 0, T(0), x)))")
+_BY_TANH = kernel("by_tanh", "y, g", "out = g * (1 - y * y)")
+_BY_RELU = kernel("by_relu", "y, g", "out = g * (y > 0)")
+_BY_SIGMOID = kernel("by_sigmoid", "y, g", "out = g * y * (1 - y)")
+_BY_SOFTPLUS = kernel("by_softplus", "y, g", "out = -g * expm1(-y)")
+_BY_LEAKY = kernel("by_leaky_relu", "x, g, slope", "out = g * (slope + (1 - slope) * (x > 0))")
+_BY_ELU = kernel("by_elu", "x, g, alpha", "out = where(x > 0, g, g * alpha * exp(where(x > 0, T(0), x)))")
 
 _SUM = broadcasting.sum_of("sum", "T x", "x")
 _SPREAD = broadcasting.kernel("spread", "T g, T each", "T out", "out = g * each")
-_SUM_OF_ALL = sums.over_all("sum_of_all", "x", "x")
 
 
 def _mean(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
     each = reduction._inverse(reduction._count(x, axes))
     if len(axes) < x.ndim:
         return _SUM(x, axis=axes, each=each, keepdims=keepdim)
-    mean = _SUM_OF_ALL(x, each=each)
+    mean = sums.of_all(x, each)
     return mean.reshape((1,) * x.ndim) if keepdim else mean
 
 

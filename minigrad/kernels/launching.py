@@ -97,35 +97,35 @@ _READ = {
 }
 
 
-def kernel(name: str, inputs: str, outputs: str, formula: str) -> Callable[..., Any]:
-    """A function of arrays and numbers; formula computes an element of each of the outputs.
+def kernel(name: str, inputs: str, formula: str) -> Callable[..., Array]:
+    """A function of arrays and numbers; formula computes an element of the result, ``out``.
 
-    The first input is an array of the shape of the results. The others are, too, or have one element, or one for each
-    channel, (C,), beside the first, (N, C, ...), or are numbers. The results are new, or the array ``out``.
+    The first input is an array of the shape of the result. The others are, too, or have one element, or one for each
+    channel, (C,), beside the first, (N, C, ...), or are numbers. The result is new, or the array given as ``out``.
     """
-    inputs, outputs = _names(inputs), _names(outputs)
+    inputs = _names(inputs)
 
-    def run(x: Array, *others: Any, out: Array | None = None) -> Any:
+    def run(x: Array, *others: Any, out: Array | None = None) -> Array:
         shape, number, module = x.shape, x.dtype.type, sys.modules["cupy"]
         kinds, given = "a", [by_rows(x)]
         for other in others:
             kind = _kind(name, other, shape)
             kinds += kind
             given.append(number(other) if kind == "n" else by_rows(other))
-        results = [module.empty(shape, x.dtype) for _ in outputs] if out is None else [out]
+        out = module.empty(shape, x.dtype) if out is None else out
         launch = compiled(module, x.dtype.char, kinds)
-        launch((_blocks(x.size),), (_THREADS,), (*given, *results, *_sizes(shape)))
-        return results[0] if len(results) == 1 else tuple(results)
+        launch((_blocks(x.size),), (_THREADS,), (*given, out, *_sizes(shape)))
+        return out
 
     @functools.cache
     def compiled(module: Any, char: str, kinds: str) -> Callable[..., None]:
         declared = [f"T {a}_" if kind == "n" else f"const T* {a}_" for a, kind in zip(inputs, kinds, strict=True)]
-        declared += [f"T* {a}_" for a in outputs] + ["int inner", "int channels", "int n"]
+        declared += ["T* out_", "int inner", "int channels", "int n"]
         inside = lines(
             *(_READ[kind].format(a) for a, kind in zip(inputs, kinds, strict=True)),
-            *(f"T {a} = 0" for a in outputs),
+            "T out = 0",
             formula,
-            *(f"{a}_[i] = {a}" for a in outputs),
+            "out_[i] = out",
         )
         return _compiled(module, name, char, ", ".join(declared), _LOOP.format(inside=inside))
 

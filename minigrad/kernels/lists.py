@@ -75,8 +75,9 @@ def step(optimizer: optim.Optimizer) -> None:
 
 
 def _remembered(state: dict[str, Any], name: str, value: Array) -> Array:
-    """What the kernel writes into; it starts at 0."""
-    state[name] = by_rows(state[name]) if name in state else sys.modules["cupy"].zeros(value.shape, value.dtype)
+    """What the kernel writes into, of the type of the parameter, which may have changed; it starts at 0."""
+    before = state[name] if name in state else sys.modules["cupy"].zeros(value.shape, value.dtype)
+    state[name] = by_rows(before.astype(value.dtype, copy=False))
     return state[name]
 
 
@@ -108,7 +109,7 @@ def _results(kernel: Callable[..., None], usual: Callable[..., Array], lists: Se
     """What the kernel makes of arrays at the same place of the lists, or else what is usual."""
     results, ours = [], []
     for arrays in zip(*lists, strict=True):
-        if all(map(is_ours, arrays)) and len({a.dtype for a in arrays}) == 1:
+        if all(map(is_ours, arrays)) and len({(a.dtype, a.shape) for a in arrays}) == 1:
             results.append(empty(arrays[0].shape, like=arrays[0]))
             ours.append((*arrays, results[-1]))
         else:

@@ -13,7 +13,7 @@ from .launching import is_ours, kernel
 
 def _loss(name: str, formula: str) -> Callable[..., Array]:
     """A function of input and target, as those that F._elementwise_loss makes ops of."""
-    of_each, total = kernel(f"{name}_of_each", "x, t", "out", f"out = {formula}"), sums.over_all(name, "x, t", formula)
+    of_each, total = kernel(f"{name}_of_each", "x, t", f"out = {formula}"), sums.over_all(name, "x, t", formula)
 
     def loss(x: Array, t: Array, *, reduction: str) -> Array:
         return of_each(x, t) if reduction == "none" else total(x, t, each=F._weight(reduction, x.size))
@@ -21,11 +21,11 @@ def _loss(name: str, formula: str) -> Callable[..., Array]:
     return loss
 
 
-_BY_BCE = kernel("by_bce", "x, t, g, weight", "out", """
+_BY_BCE = kernel("by_bce", "x, t, g, weight", """
     T small = exp(-fabs(x))
     out = g * weight * (where(x >= 0, T(1), small) / (1 + small) - t)
 """)  # fmt: skip
-_BY_MSE = kernel("by_mse", "x, t, g, weight", "out", "out = g * weight * 2 * (x - t)")
+_BY_MSE = kernel("by_mse", "x, t, g, weight", "out = g * weight * 2 * (x - t)")
 
 # ---------------------------------------------------------------- classes
 
@@ -51,9 +51,8 @@ def _softmax_of(x: Array, axis: int) -> tuple[Array, Array]:
 
 def _cross_entropy(x: Array, t: Array, *, axis: int, reduction: str) -> Array:
     parts = x, t, *_softmax_of(x, axis)
-    if reduction == "none":
-        return _SURPRISE(*parts, axis=axis)
-    return _SURPRISE(*parts, axis=None, each=F._weight(reduction, x.size // x.shape[axis]))
+    losses = _SURPRISE(*parts, axis=axis)
+    return losses if reduction == "none" else sums.of_all(losses, F._weight(reduction, losses.size))
 
 
 def _by_logits(g: Array, out: Array, x: Array, t: Array, *, axis: int, reduction: str) -> Array:

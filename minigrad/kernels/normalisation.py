@@ -26,11 +26,10 @@ _SUMS = for_channels("sums", "g, x", [{"sum_g": "g", "sum_gx": "g * (x - mean)"}
 _BY_WEIGHT = for_channels(
     "by_weight", "g, x", [{"total": "g * (x - mean)"}], "out", "out = total * scale", of_channels="mean, scale"
 )
-_NORMED = kernel("batch_norm", "x, mean, scale, weight, bias", "out", "out = (x - mean) * (scale * weight) + bias")
+_NORMED = kernel("batch_norm", "x, mean, scale, weight, bias", "out = (x - mean) * (scale * weight) + bias")
 _BY_NORMED = kernel(
     "by_batch_norm",
     "x, g, mean, scale, weight, sum_g, sum_gx, each",
-    "out",
     "out = scale * weight * (g - sum_g * each - (x - mean) * (scale * scale * sum_gx * each))",
 )
 

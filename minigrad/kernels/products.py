@@ -9,7 +9,7 @@ from ..ops import linalg
 from . import sums
 from .launching import by_rows, kernel
 
-_SHIFT = kernel("shift", "x, bias", "out", "out = x + bias")
+_SHIFT = kernel("shift", "x, bias", "out = x + bias")
 
 
 def dot(x: Array, y: Array) -> Array:

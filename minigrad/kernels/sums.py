@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, empty
-from . import broadcasting
-from .launching import for_channels
+from .launching import for_channels, kernel
 
-#: A block adds up so many elements; of more, CuPy's reductions take care, which several blocks share.
-_FEW = 1 << 16
+#: One block adds up so many elements; more are for CuPy's sum, whose many blocks share them.
+FEW = 1 << 16
 
 _OF_CHANNELS = for_channels("sum_of_channels", "x", [{"total": "x"}], "total")
 
@@ -23,15 +22,23 @@ def of_channels(x: Array) -> Array:
 
 
 def over_all(name: str, inputs: str, formula: str) -> Callable[..., Array]:
-    """A function of arrays of one shape and of ``each``: each * the sum of formula over all elements, (), or (1,)."""
+    """A function of arrays of one shape and of ``each``: each * the sum of formula over all elements, ()."""
     few = for_channels(name, inputs, [{"total": formula}], "out", "out = each * total", numbers="each")
-    many = broadcasting.sum_of(name, ", ".join(f"T {a}" for a in inputs.split(", ")), formula)
+    many = kernel(f"{name}_of_each", inputs, f"out = {formula}")
 
     def compute(*args: Any, each: float = 1.0) -> Array:
-        if args[0].size > _FEW:
-            return many(*args, axis=None, each=each)
+        if args[0].size > FEW:
+            return many(*args).sum() * each
         out = empty((), like=args[0])
         few(*args, each, out, shape=(1, 1, args[0].size))
         return out
 
     return compute
+
+
+_ALL = over_all("sum_of_all", "x", "x")
+
+
+def of_all(x: Array, each: float) -> Array:
+    """each * the sum of all elements, ()."""
+    return _ALL(x, each=each) if x.size <= FEW else x.sum() * each

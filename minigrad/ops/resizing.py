@@ -98,7 +98,9 @@ def _weights(
     matrix = xp.zeros((out, n))
     matrix[pixels, xp.minimum(first, n - 1)] += 1.0 - share
     matrix[pixels, xp.minimum(first + 1, n - 1)] += share
-    return move(matrix.astype(dtype), module)
+    matrix = matrix.astype(dtype)
+    matrix.flags.writeable = False  # all who ask get the same one
+    return move(matrix, module)
 
 
 def pixel_shuffle(input: Array, upscale_factor: int) -> Array:

@@ -54,9 +54,9 @@ OPS = {
     "bce": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t), 1, 1),
     "bce, each": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t, reduction="none"), 1, 1),
     "mse": (lambda x, t, w: F.mse_loss(x, t), 1, 1),
-    "cross_entropy": (lambda x, t, w: F.cross_entropy(x, t), 3, 4),
+    "cross_entropy": (lambda x, t, w: F.cross_entropy(x, t), 4, 4),
     "cross_entropy, each": (lambda x, t, w: F.cross_entropy(x, t, reduction="none"), 3, 4),
-    "class numbers": (lambda x, t, w: F.cross_entropy(x, t[:, 0].astype(int)), 5, 4),  # 1 for the astype here
+    "class numbers": (lambda x, t, w: F.cross_entropy(x, t[:, 0].astype(int)), 6, 4),  # 1 for the astype here
     "linear": (lambda x, t, w: mg.matmul(x[0, 0], t[0, 0]), 1, 3),  # the gradient by t, and by the index, too
     "conv2d": (lambda x, t, w: mg.conv2d(x, w, padding=1), 3, 4),  # the last for a copy of the gradient, a view
     "conv_transpose2d": (lambda x, t, w: mg.conv_transpose2d(x, w, stride=2), 3, 4),
@@ -227,16 +227,15 @@ class Elementwise(ElementwiseKernel):
 
     def call(self, given, expected):
         shape, arrays, parameters, elements = expected[0].shape, [], [], []
-        letters = {"T": expected[0].dtype.char, "int32": "i", "int64": "q"}
-        inputs = zip(self.inputs.names, self.inputs.types, self.inputs.raw, given, strict=True)
-        for parameter, kind, is_raw, a in inputs:
+        letters = {"T": expected[0].dtype.char, "int64": "q"}
+        for parameter, kind, a in zip(self.inputs.names, self.inputs.types, given, strict=True):
             if not isinstance(a, np.ndarray):
                 elements.append(f"const {C_NAMES[letters[kind]]} {parameter} = {a!r};")
                 continue
             letters[kind] = a.dtype.char
-            arrays.append(np.ascontiguousarray(a if is_raw else np.broadcast_to(a, shape)))
-            parameters.append(f"const {kind}* {parameter}" if is_raw else f"const {kind}* {parameter}_")
-            elements += [] if is_raw else [f"const {kind} &{parameter} = {parameter}_[i];"]
+            arrays.append(np.ascontiguousarray(np.broadcast_to(a, shape)))
+            parameters.append(f"const {kind}* {parameter}_")
+            elements.append(f"const {kind} &{parameter} = {parameter}_[i];")
         results = [np.full_like(a, -1.0) for a in expected]
         parameters += [f"T* {parameter}_" for parameter in self.outputs.names]
         elements += [f"T &{parameter} = {parameter}_[i];" for parameter in self.outputs.names]

@@ -166,17 +166,11 @@ _OWN = {
 }
 
 
-class _Stream:
-    """The one stream; waiting for it is a wait."""
+class Device:
+    """The one device; waiting for it is a wait."""
 
     def synchronize(self) -> None:
         counts["waits"] += 1
 
 
-class Stream:
-    """Where kernels queue."""
-
-    null = _Stream()
-
-
-_CUDA = {"Stream": Stream, "getDeviceCount": lambda: 1}
+_CUDA = {"Device": Device, "getDeviceCount": lambda: 1}

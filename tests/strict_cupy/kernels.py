@@ -34,14 +34,11 @@ def _run(statements: list[Any], values: dict[str, Any]) -> None:
 
 
 class _Parameters:
-    """``raw T x, int32 n``: the types and names of what a kernel gets or gives. One letter is any type."""
+    """``T x, int64 n``: the types and names of what a kernel gets or gives. One letter is any type."""
 
     def __init__(self, text: str):
-        parts = [p.split() for p in text.split(",")]
-        self.names = [p[-1] for p in parts]
-        self.types = [p[-2] for p in parts]
-        self.raw = [p[0] == "raw" for p in parts]
-        if not all(len(t) == 1 or t in ("int32", "int64") for t in self.types):
+        self.types, self.names = zip(*(p.split() for p in text.split(",")), strict=True)
+        if not all(len(t) == 1 or t == "int64" for t in self.types):
             raise ValueError(f"Wrong type in {text}")
 
 
@@ -53,18 +50,17 @@ def _types(parameters: list[_Parameters], args: Any) -> dict[str, Any]:
             found[t].add(a.dtype.type)
     if "T" not in found or any(len(types) > 1 for types in found.values()):
         raise TypeError(f"Type is mismatched. {dict(found)}")
-    return {"int32": np.int32, "int64": np.int64, **{t: types.pop() for t, types in found.items()}}
+    return {"int64": np.int64, **{t: types.pop() for t, types in found.items()}}
 
 
 def _given(parameters: _Parameters, args: Any, types: dict[str, Any]) -> dict[str, Any]:
     """The arguments by name, numbers in the type that the kernel declares."""
     if len(args) != len(parameters.names):
         raise TypeError(f"Wrong number of arguments: {len(args)} for {parameters.names}")
-    given = {}
-    for name, kind, is_raw, a in zip(parameters.names, parameters.types, parameters.raw, args, strict=True):
-        value = raw(a)
-        given[name] = value.ravel() if is_raw else value if isinstance(a, ndarray) else types[kind](value)
-    return given
+    values = (
+        (raw(a) if isinstance(a, ndarray) else types[t](raw(a))) for t, a in zip(parameters.types, args, strict=True)
+    )
+    return dict(zip(parameters.names, values, strict=True))
 
 
 class ElementwiseKernel:
@@ -80,9 +76,9 @@ class ElementwiseKernel:
         given, outs = args[:count], args[count:]
         types = _types([self.inputs, self.outputs], args)
         values = {**self.functions, **_given(self.inputs, given, types), "T": types["T"]}
-        elementwise = [values[n].shape for n, r in zip(self.inputs.names, self.inputs.raw, strict=True)
-                       if not r and isinstance(values[n], np.ndarray)]  # fmt: skip
-        shape = np.broadcast_shapes(*elementwise, *(out.shape for out in outs))
+        shape = np.broadcast_shapes(
+            *(np.shape(values[name]) for name in self.inputs.names), *(out.shape for out in outs)
+        )
         if any(out.shape != shape for out in outs):
             raise ValueError("Out shape is mismatched")
         values["i"] = _Integer(np.arange(np.prod(shape, dtype=int)).reshape(shape))
