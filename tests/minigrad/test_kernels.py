@@ -18,7 +18,7 @@ import minigrad.nn.functional as F
 from gan.averaging import WeightAverage
 from minigrad import kernels, nn, optim
 from minigrad.backend import backend_named, move
-from minigrad.kernels import convolution
+from minigrad.kernels import convolution, launching, sums
 from minigrad.kernels.launching import AT_ONCE
 
 
@@ -149,6 +149,72 @@ def test_an_optimizer_of_ones_own_steps_as_it_says(stand_in):
     assert p.data.tolist() == [0.75, 0.75]
 
 
+def test_a_subclass_steps_as_it_says(stand_in):
+    class Backwards(optim.SGD):
+        def direction(self, g, state):
+            return -g
+
+    p = mg.Tensor(stand_in.ones(2, np.float32), requires_grad=True)
+    (p * p).sum().backward()
+    Backwards([p], lr=0.25).step()
+    assert p.data.tolist() == [1.5, 1.5]
+
+
+def test_parameters_and_gradients_of_two_types(stand_in):
+    """Each has a launch of its own, and what is remembered follows when a type changes."""
+
+    def trained(module):
+        a, b = (mg.Tensor(move(np.ones(2, d), module), requires_grad=True) for d in (np.float32, np.float64))
+        optimizer = optim.Adam([a, b], lr=0.1)
+        for dtype in (np.float32, np.float64, np.float32):
+            a.data = a.data.astype(dtype)
+            a.grad, b.grad = (move(np.array([1.0, -2.0], p.dtype), module) for p in (a, b))
+            optimizer.step()
+        assert a.dtype == np.float32
+        return [move(p.data, np) for p in (a, b)]
+
+    for x, y in zip(trained(stand_in), trained(np), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, strict=True)
+
+
+def test_pairs_that_do_not_fit_go_to_the_usual_code(stand_in):
+    three, one, double = (move(a, stand_in) for a in (np.ones(3, "f"), np.zeros((), "f"), np.zeros(3)))
+    for target in (one, double):
+        assert mg.foreach.lerp([three], [target], 0.25)[0].tolist() == [0.75] * 3
+
+
+def test_a_gradient_on_the_other_backend(stand_in):
+    p = mg.Tensor(np.ones(2, np.float32), requires_grad=True)
+    p.grad = np.ones(2, np.float32)
+    p.data = stand_in.ones(2, np.float32)
+    with pytest.raises(TypeError, match=r"^Adam: a parameter and its gradient: arrays of NumPy and of CuPy do not mix"):
+        optim.Adam([p]).step()
+
+
+def test_large_sums_are_shared_by_blocks(stand_in, monkeypatch):
+    x, t = np.random.default_rng(0).standard_normal((2, 5, 7))
+    results = []
+    for few in (1 << 16, 8):
+        monkeypatch.setattr(sums, "FEW", few)
+        a = mg.Tensor(stand_in.asarray(x))
+        losses = (
+            F.mse_loss(a, stand_in.asarray(t)),
+            F.cross_entropy(a, stand_in.asarray(t)),
+            a.mean(),
+            a.mean(keepdim=True),
+        )
+        results.append([loss.item() for loss in losses])
+    np.testing.assert_allclose(*results, rtol=1e-12)
+    np.testing.assert_allclose(results[0][0], ((x - t) ** 2).mean(), rtol=1e-12)
+
+
+def test_what_32_bits_cannot_count_goes_to_the_usual_code(stand_in, monkeypatch):
+    x = stand_in.zeros(8, np.float32)
+    assert launching.is_ours(x)
+    monkeypatch.setattr(launching, "_MOST_ELEMENTS", 8)
+    assert not launching.is_ours(x)
+
+
 def test_a_batch_whose_patches_are_too_many_goes_in_parts(stand_in, monkeypatch):
     def results(module):
         x, w = (mg.Tensor(move(a, module), requires_grad=True) for a in (X, W))
@@ -166,13 +232,27 @@ def test_a_batch_whose_patches_are_too_many_goes_in_parts(stand_in, monkeypatch)
 COMPILER = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
 ON_THE_HOST = """
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
 using namespace std;
 #define __device__
 #define __global__
 #define __shared__ static
-#define __syncthreads()
 struct Place { unsigned x, y; };
-static Place blockIdx, blockDim, gridDim, threadIdx;
+static Place blockIdx, blockDim, gridDim;
+static thread_local Place threadIdx;
+
+static mutex gate;
+static condition_variable opened;
+static unsigned waiting, generation;
+static void __syncthreads() {
+    unique_lock<mutex> lock(gate);
+    unsigned mine = generation;
+    if (++waiting == blockDim.x) { waiting = 0; ++generation; opened.notify_all(); }
+    else opened.wait(lock, [=] { return generation != mine; });
+}
 """
 ELEMENTWISE = """
 namespace {name}_ {{
@@ -187,9 +267,14 @@ RAW = """
 namespace {name}_ {{
 {code}
 extern "C" void {name}(const unsigned *sizes, {declared}) {{
-    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{1, 1}};
+    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{{threads}, 1}};
     for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x)
-        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {kernel}({given});
+        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {{
+            vector<thread> threads;
+            for (unsigned t = 0; t < blockDim.x; ++t)
+                threads.emplace_back([&, t] {{ threadIdx = {{t, 0}}; {kernel}({given}); }});
+            for (thread &t : threads) t.join();
+        }}
 }}
 }}
 """
@@ -259,7 +344,7 @@ class Reduction(ReductionKernel):
 
 
 class Raw(RawKernel):
-    """A kernel whose calls are noted; here a block has a single thread, which does all."""
+    """A kernel whose calls are noted; here a block that adds up has eight threads, and others have a single one."""
 
     def __init__(self, code, name):
         super().__init__(code, name)
@@ -296,8 +381,10 @@ class Raw(RawKernel):
         kernel = f"{name}_{self.name}"
         declared = [f"{kind.rstrip('*')} *p{i}" for i, (kind, _) in enumerate(self.parameters)]
         given = [f"p{i}" if kind.endswith("*") else f"*p{i}" for i, (kind, _) in enumerate(self.parameters)]
-        return RAW.format(name=name, code=self.code.replace(self.name, kernel), kernel=kernel,
-                          declared=", ".join(declared), given=", ".join(given))  # fmt: skip
+        threads = 8 if "block_sum" in self.code else 1
+        code = self.code.replace(self.name, kernel)
+        parts = {"declared": ", ".join(declared), "given": ", ".join(given), "threads": threads}
+        return RAW.format(name=name, code=code, kernel=kernel, **parts)
 
 
 def use_every_kernel(cp):
@@ -333,7 +420,7 @@ def test_the_formulas_are_cpp_that_computes_the_same(stand_in, monkeypatch, tmp_
     assert {call.kernel.removeprefix("minigrad_") for call in calls} >= set(names)
     source, library = tmp_path / "kernels.cpp", tmp_path / "kernels.so"
     source.write_text(ON_THE_HOST + "".join(call.source(f"f{n}") for n, call in enumerate(calls)), encoding="utf-8")
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
     functions = ctypes.CDLL(str(library))
     for n, call in enumerate(calls):
         getattr(functions, f"f{n}")(*(a.ctypes.data_as(ctypes.c_void_p) for a in call.args))
