@@ -70,8 +70,10 @@ def set_backend(name: str) -> str:
 
             logging.getLogger("minigrad").warning("numpy is used: %s", error)
             _default = numpy
-    else:
+    elif name in BACKENDS:
         _default = backend_named(name)
+    else:
+        raise ValueError(f"backend {name!r} is not one of {', '.join((*BACKENDS, 'auto'))}")
     return _default.__name__
 
 
@@ -103,7 +105,7 @@ def _usable_cupy() -> ModuleType:
     except ImportError as error:
         raise RuntimeError(
             f"cupy cannot be used: it cannot be imported ({_first_line(error)}); "
-            "python -m pip install cupy-cuda12x, or use numpy"
+            "python -m pip install 'cupy-cuda12x[ctk]', or use numpy"
         ) from None
     try:
         one = cupy.ones((2, 2), numpy.float32)
@@ -111,7 +113,7 @@ def _usable_cupy() -> ModuleType:
     except Exception as error:  # whatever it is, of CUDA's or the system's
         raise RuntimeError(
             f"cupy cannot be used: a product on the GPU failed ({_first_line(error)}); "
-            "it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
+            "it needs an NVIDIA GPU, its driver and CUDA's libraries, which 'cupy-cuda12x[ctk]' brings, or use numpy"
         ) from None
     _proven = cupy
     while _when_used:
@@ -190,4 +192,7 @@ def scatter_add(target: Array, index: Any, values: Array) -> None:
 _proven: ModuleType | None = None  # the CuPy that has computed something
 _when_used: list[Callable[[], None]] = []
 _default: ModuleType = numpy
-set_backend(os.environ.get("MINIGRAD_BACKEND") or "numpy")
+try:
+    set_backend(os.environ.get("MINIGRAD_BACKEND") or "numpy")
+except (ValueError, RuntimeError) as error:
+    raise type(error)(f"MINIGRAD_BACKEND: {error}") from None

@@ -75,13 +75,21 @@ def mixed(raw: Sequence[Any]) -> bool:
 
 def two_backends(who: str) -> TypeError:
     """The error for arrays of which some are in memory and others on a GPU."""
-    return TypeError(f"{who}: arrays of NumPy and of CuPy do not mix; move one of them: to('cupy') or to('numpy')")
+    cure = "move one of them: mg.tensor(a).to('cupy') or mg.tensor(a).to('numpy')"
+    return TypeError(f"{who}: arrays of NumPy and of CuPy do not mix; {cure}")
+
+
+def _meets_within(message: str) -> str:
+    """What CuPy says of an array of NumPy that it was given within an op, in words that say what would do."""
+    if message.startswith(("Unsupported type <class 'numpy.ndarray'>", "Implicit conversion to a NumPy array")):
+        return "an array of NumPy meets one of CuPy within it; make it of what is given, as np.zeros_like(x) does"
+    return message
 
 
 def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
     """The error again, with the op's name and what it was given."""
     kind = next(k for k in MISTAKES if isinstance(error, k))
-    message = str(error)
+    message = _meets_within(str(error))
     if message.startswith((f"{op.__name__}: ", f"{op.__name__}() ")):
         return kind(message)
     if mixed(raw):
@@ -104,7 +112,7 @@ def explain(op: Any, raw: Sequence[Any], error: Exception) -> Exception:
 def explain_rule(op: Any, i: int, error: Exception) -> Exception:
     """The error that the VJP of argument i raised, or that came of what it returned, with the op's name."""
     rule = f"{op.__name__}: the VJP of argument {i}"
-    message = str(error)
+    message = _meets_within(str(error))
     if message.startswith(rule):
         return error
     if error.__traceback__.tb_next is None:  # not within the rule, but where it was called

@@ -26,7 +26,10 @@ def _kept_of(given: tuple, out: Tensor) -> tuple | None:
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it."""
+    """A tensor that a module learns: it requires gradients, and ``module.parameters()`` finds it.
+
+    An array stays where it is, whatever ``set_backend`` says; a list goes where that says, and ``module.to`` moves all.
+    """
 
     __slots__ = ()
 

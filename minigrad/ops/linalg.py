@@ -6,7 +6,7 @@ import math
 import string
 
 from ..backend import Array, array_module, xp
-from ..messages import shown
+from ..messages import mixed, shown, two_backends
 from ..primitive import as_arrays, primitive, raw_of
 from .shaping import reshape, squeeze
 
@@ -136,6 +136,8 @@ def einsum(equation: str, *operands: Array) -> Array:
     if not isinstance(equation, str):
         raise TypeError(f"einsum: the equation comes first, such as 'ij,jk->ik', got {shown(equation)}")
     operands = as_arrays("einsum", *operands)
+    if mixed([raw_of(x) for x in operands]):  # CuPy would move what is NumPy's without a word
+        raise two_backends("einsum")
     inputs, output = _spelled_out(equation, operands)
     return _einsum(*operands, inputs=inputs, output=output)
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..backend import Array, array_module, xp
-from ..messages import ndim_of
+from ..messages import mixed, ndim_of, two_backends
 from ..primitive import as_arrays, primitive, raw_of
 from .elementwise import _as_floats, sqrt
 from .reduction import mean, var
@@ -198,7 +198,9 @@ def _moments_of_batch(
     n = _count(input)
     if n == 1:
         raise ValueError(f"batch_norm: needs more than one value for each channel in training, got input {input.shape}")
-    running = (None if v is None or not n else raw_of(v) for v in (running_mean, running_var))
+    running = [None if v is None or not n else raw_of(v) for v in (running_mean, running_var)]
+    if mixed([raw_of(input), *running]):
+        raise two_backends("batch_norm")
     average, scale = _track(raw_of(input), *running, share=momentum, eps=eps)
     return Moments(average, scale, eps)
 

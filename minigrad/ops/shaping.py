@@ -198,8 +198,25 @@ def _plain_index(i: Any, x: Array) -> Any:
     return i
 
 
+def _check_range(x: Array, index: Any) -> None:
+    """Raises IndexError for an index in memory of what is on a GPU: CuPy would begin again at the other end."""
+    if at_hand(x):
+        return
+    parts = [raw_of(i) for i in (index if isinstance(index, tuple) else (index,))]
+    if all(at_hand(i) for i in parts) and any(isinstance(i, list | tuple | float) or is_array(i) for i in parts):
+        try:
+            xp.broadcast_to(xp.int8(0), x.shape)[tuple(parts)]
+        except IndexError as error:
+            raise IndexError(f"getitem: {error}") from None
+
+
 def getitem(x: Array, index: Any) -> Array:
-    """x[index] with all of NumPy's indices: slices, integers, integer and boolean arrays, None and `...`."""
+    """x[index] with all of NumPy's indices: slices, integers, integer and boolean arrays, None and `...`.
+
+    Raises:
+        IndexError: when an index is out of range; one that is an array on a GPU wraps around then.
+    """
+    _check_range(raw_of(x), index)
     parts = tuple(_plain_index(i, raw_of(x)) for i in (index if isinstance(index, tuple) else (index,)))
     return _getitem(x, index=parts if isinstance(index, tuple) else parts[0])
 

@@ -83,15 +83,15 @@ def unusable() -> str | None:
     import minigrad as mg
 
     try:
-        import torch
-    except ImportError:
-        return "PyTorch is not installed"
-    if not torch.cuda.is_available():
-        return f"PyTorch {torch.__version__} finds no GPU"
-    try:
         mg.set_backend("cupy")
     except RuntimeError as error:
         return str(error)
+    try:
+        import torch
+    except ImportError:
+        return "PyTorch is not installed, a build for CUDA is needed"
+    if not torch.cuda.is_available():
+        return f"PyTorch {torch.__version__} finds no GPU, a build for CUDA is needed"
     return None
 
 

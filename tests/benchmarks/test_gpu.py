@@ -1,6 +1,7 @@
 """The benchmark on a GPU: what it times is the same work on both sides, and without a GPU it says so."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -32,11 +33,14 @@ def test_every_size_that_is_asked_for_is_there():
     }
 
 
-def test_without_a_gpu_it_says_so(capsys, monkeypatch):
+def test_without_a_gpu_it_says_so(cupy, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("CUPY_TF32", "0")
     assert gpu.main([]) == 2
-    assert capsys.readouterr().out.endswith("finds no GPU: there is nothing to compare\n")
+    assert "finds no GPU, a build for CUDA is needed: there is nothing to compare\n" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert gpu.main([]) == 2
+    assert capsys.readouterr().out.startswith("cupy cannot be used: it cannot be imported")
 
 
 def test_a_block_waits_at_its_end():

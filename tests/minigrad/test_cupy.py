@@ -140,7 +140,7 @@ def broken(monkeypatch, request):
 def test_importable_is_not_usable(broken):
     message = (
         "cupy cannot be used: a product on the GPU failed (cudaErrorNoDevice: no CUDA-capable device is detected); "
-        "it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
+        "it needs an NVIDIA GPU, its driver and CUDA's libraries, which 'cupy-cuda12x[ctk]' brings, or use numpy"
     )
     for use in (
         lambda: mg.set_backend("cupy"),
@@ -158,7 +158,7 @@ def test_auto_falls_back_and_says_so(broken, caplog):
         assert mg.set_backend("auto") == "numpy"
     assert caplog.messages == [
         "numpy is used: cupy cannot be used: a product on the GPU failed (cudaErrorNoDevice: no CUDA-capable device is "
-        "detected); it needs an NVIDIA GPU, its driver and CUDA's libraries, or use numpy"
+        "detected); it needs an NVIDIA GPU, its driver and CUDA's libraries, which 'cupy-cuda12x[ctk]' brings, or use numpy"
     ]
 
 
@@ -178,7 +178,9 @@ def test_what_is_to_be_prepared_is_prepared_once(monkeypatch):
 
 def test_a_machine_without_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(RuntimeError, match=r"^cupy cannot be used: it cannot be imported .*pip install cupy-cuda12x"):
+    with pytest.raises(
+        RuntimeError, match=r"^cupy cannot be used: it cannot be imported .*pip install 'cupy-cuda12x\[ctk\]'"
+    ):
         mg.set_backend("cupy")
     assert mg.tensor([1.0]).to("numpy").data.tolist() == [1.0]
 
@@ -189,7 +191,10 @@ def test_no_such_backend(name):
         mg.set_backend(name)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("numpy", "numpy"), ("nonsense", "backend 'nonsense' is not one of")])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("numpy", "numpy"), ("nonsense", "MINIGRAD_BACKEND: backend 'nonsense' is not one of numpy, cupy, auto")],
+)
 def test_the_environment_chooses(name, expected):
     program = "import minigrad; print(minigrad.backend.default_module().__name__)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
@@ -233,9 +238,47 @@ def test_arrays_of_two_backends_do_not_mix(cupy, what, tensor_on):
     ones = np.ones((2, 3), np.float32)
     a, t = (cupy.asarray(ones), ones) if tensor_on == "numpy" else (ones, cupy.asarray(ones))
     with pytest.raises(
-        TypeError, match=r"^\w+: arrays of NumPy and of CuPy do not mix; move one of them: to\('cupy'\)"
+        TypeError, match=r"^\w+: arrays of NumPy and of CuPy do not mix; move one of them: mg.tensor\(a\).to\('cupy'\)"
     ):
         TWO[what](a, mg.Tensor(t, requires_grad=True))
+
+
+ROWS_OF_SEVERAL = [
+    param
+    for param in op_table.params()
+    if sum(x.ndim > 0 for x in param.values[1].arrays) > 1 and all(x.size for x in param.values[1].arrays)
+]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(("row", "call"), ROWS_OF_SEVERAL)
+def test_no_op_mixes_arrays_of_two_backends(cupy, row, call):
+    for first in (True, False):
+        arrays = [a if (i == 0) is first else cupy.asarray(a) for i, a in enumerate(call.arrays)]
+        with pytest.raises(TypeError, match=r"do not mix|is on a GPU and the tensor is not"):
+            row.op(*(mg.Tensor(a, requires_grad=row.differentiable) for a in arrays), **call.options)
+
+
+def test_batch_norm_beside_its_running_moments(cupy):
+    norm = nn.BatchNorm1d(2)
+    with pytest.raises(TypeError, match=r"^batch_norm: arrays of NumPy and of CuPy do not mix"):
+        norm(cupy.ones((3, 2), np.float32))
+
+
+@pytest.mark.parametrize("index", [[5], np.array([-3]), ([0, 1], [5, 1]), (slice(None), [3]), 1.0])
+def test_an_index_out_of_range(cupy, index):
+    x = mg.Tensor(cupy.ones((2, 3), np.float32))
+    with pytest.raises(IndexError, match=r"^getitem: "):
+        x[index]
+
+
+def test_an_array_of_numpy_within_an_op(cupy):
+    @mg.primitive
+    def shifted(x):
+        return x + np.ones(x.shape)
+
+    with pytest.raises(TypeError, match=r"^shifted: an array of NumPy meets one of CuPy within it; make it of what is"):
+        shifted(mg.Tensor(cupy.ones(2)))
 
 
 def test_indices_may_be_of_numpy(cupy):
