@@ -158,7 +158,8 @@ def test_auto_falls_back_and_says_so(broken, caplog):
         assert mg.set_backend("auto") == "numpy"
     assert caplog.messages == [
         "numpy is used: cupy cannot be used: a product on the GPU failed (cudaErrorNoDevice: no CUDA-capable device is "
-        "detected); it needs an NVIDIA GPU, its driver and CUDA's libraries, which 'cupy-cuda12x[ctk]' brings, or use numpy"
+        "detected); it needs an NVIDIA GPU, its driver and CUDA's libraries, which 'cupy-cuda12x[ctk]' brings, "
+        "or use numpy"
     ]
 
 
