@@ -58,7 +58,7 @@ def are_ours(optimizer: optim.Optimizer) -> bool:
 
 
 def step(optimizer: optim.Optimizer) -> None:
-    """``Optimizer.step``: one launch for all parameters of one type that have made equally many steps."""
+    """``Optimizer.step``: one launch for 64 parameters of one type that have made equally many steps."""
     optimizer._follow()
     moving = [(p, s) for p, s in zip(optimizer.params, optimizer.state, strict=True) if p._grad is not None]
     for (t, _), group in _grouped(moving, lambda pair: (pair[1].get("step", 0) + 1, pair[0].value.dtype)):

@@ -21,11 +21,24 @@ def _loss(name: str, formula: str) -> Callable[..., Array]:
     return loss
 
 
+_BY_MSE = kernel("by_mse", "x, t, g, weight", "out = g * weight * 2 * (x - t)")
+_BY_L1 = kernel("by_l1", "x, t, g, weight", """
+    T off = x - t
+    out = g * weight * where(off > 0, T(1), where(off < 0, T(-1), off))
+""")  # fmt: skip
 _BY_BCE = kernel("by_bce", "x, t, g, weight", """
+    T spread = x * (1 - x)
+    out = g * weight * (x - t) / where(spread < T(1e-12), T(1e-12), spread)
+""")  # fmt: skip
+_BY_LOGITS = kernel("by_bce_with_logits", "x, t, g, weight", """
     T small = exp(-fabs(x))
     out = g * weight * (where(x >= 0, T(1), small) / (1 + small) - t)
 """)  # fmt: skip
-_BY_MSE = kernel("by_mse", "x, t, g, weight", "out = g * weight * 2 * (x - t)")
+
+
+def _by_input(by: Callable[..., Array]) -> Callable[..., Array]:
+    return lambda g, out, x, t, *, reduction: by(x, t, g, F._weight(reduction, x.size))
+
 
 # ---------------------------------------------------------------- classes
 
@@ -55,7 +68,7 @@ def _cross_entropy(x: Array, t: Array, *, axis: int, reduction: str) -> Array:
     return losses if reduction == "none" else sums.of_all(losses, F._weight(reduction, losses.size))
 
 
-def _by_logits(g: Array, out: Array, x: Array, t: Array, *, axis: int, reduction: str) -> Array:
+def _by_class_logits(g: Array, out: Array, x: Array, t: Array, *, axis: int, reduction: str) -> Array:
     weight = 1.0 if reduction == "none" else F._weight(reduction, x.size // x.shape[axis])
     g = g.reshape((*x.shape[:axis], 1, *x.shape[axis + 1 :])) if reduction == "none" else g
     return _BY_CLASSES(g, x, t, *_softmax_of(x, axis), t.sum(axis=axis, keepdims=True), weight)
@@ -73,14 +86,19 @@ def fits_hot(classes: Array, x: Array, axis: int) -> bool:
 
 
 FORWARD = {
-    F._bce_with_logits: _loss("bce", "where(x > 0, x, T(0)) - x * t + log1p(exp(-fabs(x)))"),
     F._mse: _loss("mse", "(x - t) * (x - t)"),
+    F._l1: _loss("l1", "fabs(x - t)"),
+    F._bce: _loss("bce", "- t * where(log(x) < -100, T(-100), log(x))"
+                         " - (1 - t) * where(log1p(-x) < -100, T(-100), log1p(-x))"),
+    F._bce_with_logits: _loss("bce_with_logits", "where(x > 0, x, T(0)) - x * t + log1p(exp(-fabs(x)))"),
     F._cross_entropy: _cross_entropy,
-}
+}  # fmt: skip
 
 #: By an op and which of its arguments.
 BACKWARD = {
-    (F._bce_with_logits, 0): lambda g, out, x, t, *, reduction: _BY_BCE(x, t, g, F._weight(reduction, x.size)),
-    (F._mse, 0): lambda g, out, x, t, *, reduction: _BY_MSE(x, t, g, F._weight(reduction, x.size)),
-    (F._cross_entropy, 0): _by_logits,
+    (F._mse, 0): _by_input(_BY_MSE),
+    (F._l1, 0): _by_input(_BY_L1),
+    (F._bce, 0): _by_input(_BY_BCE),
+    (F._bce_with_logits, 0): _by_input(_BY_LOGITS),
+    (F._cross_entropy, 0): _by_class_logits,
 }

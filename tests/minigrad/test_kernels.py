@@ -53,6 +53,8 @@ OPS = {
     "mean": (lambda x, t, w: mg.mean(x, dim=1), 1, 1),
     "bce": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t), 1, 1),
     "bce, each": (lambda x, t, w: F.binary_cross_entropy_with_logits(x, t, reduction="none"), 1, 1),
+    "l1": (lambda x, t, w: F.l1_loss(x, t), 1, 1),
+    "bce of probabilities": (lambda x, t, w: F.binary_cross_entropy(x, t), 1, 1),
     "mse": (lambda x, t, w: F.mse_loss(x, t), 1, 1),
     "cross_entropy": (lambda x, t, w: F.cross_entropy(x, t), 4, 4),
     "cross_entropy, each": (lambda x, t, w: F.cross_entropy(x, t, reduction="none"), 3, 4),
@@ -400,8 +402,9 @@ def use_every_kernel(cp):
         y = F.batch_norm(y, cp.zeros(3, dtype), cp.ones(3, dtype), weight, None, training=True)
         loss = y.mean() + y.mean(dim=1).sum() + F.cross_entropy(x, cp.asarray(np.zeros((2, 6, 6), int)))
         for reduction in ("mean", "none"):
-            for f in (F.mse_loss, F.binary_cross_entropy_with_logits):
+            for f in (F.mse_loss, F.l1_loss, F.binary_cross_entropy_with_logits):
                 loss = loss + f(x, t, reduction).sum()
+            loss = loss + F.binary_cross_entropy(mg.sigmoid(x), t, reduction).sum()
         loss.backward()
         for make in (optim.SGD, lambda p: optim.SGD(p, momentum=0.9), optim.RMSprop, optim.Adam):
             make([x, w]).step()
