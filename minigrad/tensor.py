@@ -383,8 +383,9 @@ def dtype_of(op: str, dtype: Any) -> Any:
     except TypeError:
         found = None
     if found is None or found.kind not in "fiub":
-        backend = {"cpu": "; use 'numpy'", "cuda": "; use 'cupy'"}.get(dtype, "") if isinstance(dtype, str) else ""
-        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{backend}")
+        device = dtype.partition(":")[0] if isinstance(dtype, str) else ""
+        cure = {"cpu": "; use 'numpy'", "cuda": "; use 'cupy'", "gpu": "; use 'cupy'"}.get(device, "")
+        raise TypeError(f"{op}: {dtype!r} is not a dtype of numbers, such as minigrad.float32{cure}")
     return found
 
 

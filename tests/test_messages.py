@@ -353,6 +353,11 @@ TENSORS = {
         TypeError,
         "to: 'cuda' is not a dtype of numbers, such as minigrad.float32; use 'cupy'",
     ),
+    "to a numbered GPU": (
+        lambda: V.to("cuda:0"),
+        TypeError,
+        "to: 'cuda:0' is not a dtype of numbers, such as minigrad.float32; use 'cupy'",
+    ),
     "to None": (lambda: V.to(None), TypeError, "to: None is not a dtype of numbers, such as minigrad.float32"),
     "to text": (lambda: V.to("S3"), TypeError, "to: 'S3' is not a dtype of numbers, such as minigrad.float32"),
     "copied": (
