@@ -46,6 +46,13 @@ def cupy(request):
         yield module
 
 
+@pytest.fixture
+def stand_in():
+    """What stands in for CuPy: it alone counts launches, copies and waits."""
+    with usable_cupy("stand-in") as module:
+        yield module
+
+
 @pytest.fixture(params=["numpy", *CUPY])
 def anywhere(request):
     """Within the test, what is made is made with NumPy, with CuPy, or with what stands in for it."""

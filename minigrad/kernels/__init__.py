@@ -1,6 +1,6 @@
 """What CuPy computes in one launch where NumPy computes step by step.
 
-A launch takes 10 to 20 microseconds of the host's time, whatever it computes, so on a GPU their number is what counts.
+A launch takes the host some 10 microseconds, whatever it computes, so for small networks their number is what counts.
 Each kernel here stands in for code elsewhere, which says what it computes and is what runs on NumPy: ``install`` puts
 it there when CuPy is used for the first time. It is then given arrays of CuPy, of float32 or float64; all else goes to
 the code that was there, also the Tensors of a gradient that is itself to be differentiated.

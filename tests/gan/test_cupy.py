@@ -132,12 +132,6 @@ def test_games_made_with_cupy_are_played_there(cupy):
 # ---------------------------------------------------------------- traffic: only the stand-in can tell
 
 
-@pytest.fixture
-def stand_in():
-    with strict_cupy.installed() as module:
-        yield module
-
-
 def traffic_of_a_round(game, data):
     rng = np.random.default_rng(0)
     game.play_round(lambda: draw_batch(game, data, 6, rng))  # what the optimizers remember is made in the first one

@@ -1,33 +1,20 @@
 """The kernels that stand in for code on a GPU: each is one launch, and its formula is C++ that computes the same."""
 
-import ctypes
 import re
-import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import strict_cupy
-from strict_cupy.kernels import ElementwiseKernel, RawKernel, ReductionKernel
+from strict_cupy import in_cpp
 
 import minigrad as mg
 import minigrad.nn.functional as F
 from gan.averaging import WeightAverage
 from minigrad import kernels, nn, optim
-from minigrad.backend import backend_named, move
+from minigrad.backend import move
 from minigrad.kernels import convolution, launching, sums
 from minigrad.kernels.launching import AT_ONCE
-
-
-@pytest.fixture
-def stand_in():
-    with strict_cupy.installed() as module:
-        backend_named("cupy")
-        yield module
-        mg.set_backend("numpy")
 
 
 def launches(f):
@@ -231,163 +218,6 @@ def test_a_batch_whose_patches_are_too_many_goes_in_parts(stand_in, monkeypatch)
 
 # ---------------------------------------------------------------- the formulas as C++
 
-COMPILER = next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
-ON_THE_HOST = """
-#include <cmath>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-#include <vector>
-using namespace std;
-#define __device__
-#define __global__
-#define __shared__ static
-struct Place { unsigned x, y; };
-static Place blockIdx, blockDim, gridDim;
-static thread_local Place threadIdx;
-
-static mutex gate;
-static condition_variable opened;
-static unsigned waiting, generation;
-static void __syncthreads() {
-    unique_lock<mutex> lock(gate);
-    unsigned mine = generation;
-    if (++waiting == blockDim.x) { waiting = 0; ++generation; opened.notify_all(); }
-    else opened.wait(lock, [=] { return generation != mine; });
-}
-"""
-ELEMENTWISE = """
-namespace {name}_ {{
-{types}
-{preamble}
-extern "C" void {name}(const long long *count, {parameters}) {{
-    for (long long i = 0; i < *count; ++i) {{ {elements} {operation}; }}
-}}
-}}
-"""
-RAW = """
-namespace {name}_ {{
-{code}
-extern "C" void {name}(const unsigned *sizes, {declared}) {{
-    gridDim = {{sizes[0], sizes[1]}}, blockDim = {{{threads}, 1}};
-    for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x)
-        for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y) {{
-            vector<thread> threads;
-            for (unsigned t = 0; t < blockDim.x; ++t)
-                threads.emplace_back([&, t] {{ threadIdx = {{t, 0}}; {kernel}({given}); }});
-            for (thread &t : threads) t.join();
-        }}
-}}
-}}
-"""
-C_NAMES = {"f": "float", "d": "double", "i": "int", "l": "long long", "q": "long long"}
-
-
-class Call(NamedTuple):
-    """A kernel that was launched: a function of C++ that does the same, and what comes of it."""
-
-    kernel: str
-    source: Callable[[str], str]  # by the name that the function is to have
-    args: list[np.ndarray]
-    results: list[np.ndarray]  # what the function writes into, and
-    expected: list[np.ndarray]
-
-
-def in_memory(args):
-    return [np.array(a.get()) if isinstance(a, strict_cupy.ndarray) else a for a in args]
-
-
-class Elementwise(ElementwiseKernel):
-    """A kernel whose calls are noted."""
-
-    calls: list[Call] = []  # noqa: RUF012, set anew by the test
-
-    def __init__(self, in_params, out_params, operation, name="kernel", preamble=""):
-        super().__init__(in_params, out_params, operation, name, preamble)
-        self.operation, self.preamble = operation, preamble
-
-    def __call__(self, *args):
-        given = in_memory(args[: len(self.inputs.names)])
-        results = super().__call__(*args)
-        self.calls.append(self.call(given, in_memory(results if isinstance(results, tuple) else (results,))))
-        return results
-
-    def call(self, given, expected):
-        shape, arrays, parameters, elements = expected[0].shape, [], [], []
-        letters = {"T": expected[0].dtype.char, "int64": "q"}
-        for parameter, kind, a in zip(self.inputs.names, self.inputs.types, given, strict=True):
-            if not isinstance(a, np.ndarray):
-                elements.append(f"const {C_NAMES[letters[kind]]} {parameter} = {a!r};")
-                continue
-            letters[kind] = a.dtype.char
-            arrays.append(np.ascontiguousarray(np.broadcast_to(a, shape)))
-            parameters.append(f"const {kind}* {parameter}_")
-            elements.append(f"const {kind} &{parameter} = {parameter}_[i];")
-        results = [np.full_like(a, -1.0) for a in expected]
-        parameters += [f"T* {parameter}_" for parameter in self.outputs.names]
-        elements += [f"T &{parameter} = {parameter}_[i];" for parameter in self.outputs.names]
-        types = "\n".join(f"typedef {C_NAMES[char]} {kind};" for kind, char in letters.items() if len(kind) == 1)
-        parts = {"types": types, "preamble": self.preamble, "parameters": ", ".join(parameters),
-                 "elements": " ".join(elements), "operation": self.operation}  # fmt: skip
-        args = [np.array([expected[0].size]), *arrays, *results]
-        return Call(self.name, lambda name: ELEMENTWISE.format(name=name, **parts), args, results, expected)
-
-
-class Reduction(ReductionKernel):
-    """What is summed up, and what becomes of a sum, is noted for each element."""
-
-    def __init__(self, in_params, out_params, formula, add, after, zero, name="kernel", preamble=""):
-        super().__init__(in_params, out_params, formula, add, after, zero, name, preamble)
-        self.each = Elementwise(in_params, out_params, f"T a = {formula}; {after}", name, preamble)
-
-    def __call__(self, *args, **options):
-        self.each(*args)
-        return super().__call__(*args, **options)
-
-
-class Raw(RawKernel):
-    """A kernel whose calls are noted; here a block that adds up has eight threads, and others have a single one."""
-
-    def __init__(self, code, name):
-        super().__init__(code, name)
-        self.code = code
-
-    def __call__(self, grid, block, args):
-        sizes = np.array([*grid, 1][:2], np.uint32)
-        given, arrays, results = [sizes], [], []
-        for a in args:
-            if isinstance(a, strict_cupy.ndarray):
-                found = [a._a.reshape(-1)]
-                same = [copy for known, copy in zip(arrays, results, strict=True) if known.ctypes.data == a.data.ptr]
-                copies = same[:1] or [found[0].copy()]
-                given += copies
-            elif a.dtype.names:
-                found, struct = self.of_lists(a, sizes[1]), a.copy()
-                copies = [of_list.copy() for of_list in found]
-                struct["at"][:, : sizes[1]] = np.reshape([copy.ctypes.data for copy in copies], (-1, sizes[1]))
-                given.append(struct)
-            else:
-                found, copies, given = [], [], [*given, np.array(a)]
-            arrays, results = arrays + found, results + copies
-        super().__call__(grid, block, args)
-        Elementwise.calls.append(Call(self.name, self.source, given, results, [a.copy() for a in arrays]))
-
-    def of_lists(self, struct, count):
-        char, sizes = struct["settings"].dtype.char, struct["sizes"][:count]
-        places = (
-            (int(address), int(size)) for of in struct["at"] for address, size in zip(of[:count], sizes, strict=True)
-        )
-        return [strict_cupy.arrays.at_address(*place, char) for place in places]
-
-    def source(self, name):
-        kernel = f"{name}_{self.name}"
-        declared = [f"{kind.rstrip('*')} *p{i}" for i, (kind, _) in enumerate(self.parameters)]
-        given = [f"p{i}" if kind.endswith("*") else f"*p{i}" for i, (kind, _) in enumerate(self.parameters)]
-        threads = 8 if "block_sum" in self.code else 1
-        code = self.code.replace(self.name, kernel)
-        parts = {"declared": ", ".join(declared), "given": ", ".join(given), "threads": threads}
-        return RAW.format(name=name, code=code, kernel=kernel, **parts)
-
 
 def use_every_kernel(cp):
     for dtype in (np.float32, np.float64):
@@ -411,22 +241,15 @@ def use_every_kernel(cp):
         mg.foreach.lerp(mg.foreach.copy([x.data, w.data]), [x.data, w.data], 0.3)
 
 
-@pytest.mark.skipif(COMPILER is None, reason="needs a compiler of C++")
+@pytest.mark.skipif(in_cpp.COMPILER is None, reason="needs a compiler of C++")
 def test_the_formulas_are_cpp_that_computes_the_same(stand_in, monkeypatch, tmp_path):
-    monkeypatch.setattr(Elementwise, "calls", [])
-    for name, noting in {"ElementwiseKernel": Elementwise, "ReductionKernel": Reduction, "RawKernel": Raw}.items():
-        monkeypatch.setattr(stand_in, name, noting)
+    calls = in_cpp.note_calls(stand_in, monkeypatch)
     use_every_kernel(stand_in)
-    calls = Elementwise.calls
     sources = [path.read_text(encoding="utf-8") for path in Path(kernels.__file__).parent.glob("*.py")]
     names = re.findall(r'(?:kernel|sum_of|loop|for_each|for_channels|over_all)\(\s*"(\w+)"', "".join(sources))
     assert {call.kernel.removeprefix("minigrad_") for call in calls} >= set(names)
-    source, library = tmp_path / "kernels.cpp", tmp_path / "kernels.so"
-    source.write_text(ON_THE_HOST + "".join(call.source(f"f{n}") for n, call in enumerate(calls)), encoding="utf-8")
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
-    functions = ctypes.CDLL(str(library))
-    for n, call in enumerate(calls):
-        getattr(functions, f"f{n}")(*(a.ctypes.data_as(ctypes.c_void_p) for a in call.args))
+    in_cpp.run(calls, tmp_path)
+    for call in calls:
         tolerance = 1e-4 if call.expected[0].dtype == np.float32 else 1e-11
         for got, expected in zip(call.results, call.expected, strict=True):
             np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance, err_msg=call.kernel)
