@@ -77,6 +77,8 @@ def step(optimizer: optim.Optimizer) -> None:
 def _remembered(state: dict[str, Any], name: str, value: Array) -> Array:
     """What the kernel writes into, of the type of the parameter, which may have changed; it starts at 0."""
     before = state[name] if name in state else sys.modules["cupy"].zeros(value.shape, value.dtype)
+    if before.shape != value.shape:  # the kernel would go on past its end
+        raise ValueError(f"the state has {name} of shape {before.shape} for a parameter of {value.shape}")
     state[name] = by_rows(before.astype(value.dtype, copy=False))
     return state[name]
 

@@ -166,6 +166,17 @@ def test_parameters_and_gradients_of_two_types(stand_in):
         np.testing.assert_allclose(x, y, rtol=1e-5, strict=True)
 
 
+def test_a_state_of_another_shape_is_not_written_past(stand_in):
+    small, large = (mg.Tensor(stand_in.ones(n, np.float32), requires_grad=True) for n in (2, 5))
+    optimizers = [optim.Adam([p]) for p in (small, large)]
+    (small * small).sum().backward()
+    (large * large).sum().backward()
+    optimizers[0].step()
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    with pytest.raises(ValueError, match=r"^the state has mean of shape \(2,\) for a parameter of \(5,\)"):
+        optimizers[1].step()
+
+
 def test_pairs_that_do_not_fit_go_to_the_usual_code(stand_in):
     three, one, double = (move(a, stand_in) for a in (np.ones(3, "f"), np.zeros((), "f"), np.zeros(3)))
     for target in (one, double):
